@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { Message } from './events.ts';
+import { Ref } from './ref.ts';
+import { rpc } from './rpc.ts';
+import { Currency, Language, Memo, MinorUnits, Moment, Msisdn, Sealed, SmsId } from './values.ts';
+
+/** What a person asks transactions to do. The code is 6 digits, sealed under the SMS's id. */
+export const PaymentCommand = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('pay'), to: Msisdn, amount: MinorUnits, memo: Memo }),
+  z.object({ type: z.literal('request'), to: Msisdn, amount: MinorUnits, memo: Memo }),
+  z.object({ type: z.literal('code'), code: Sealed }),
+  z.object({
+    type: z.literal('no'),
+    of: z
+      .discriminatedUnion('by', [z.object({ by: z.literal('code'), code: Sealed }), z.object({ by: z.literal('ref'), ref: Ref })])
+      .optional(),
+  }),
+  z.object({ type: z.literal('status'), ref: Ref }),
+]);
+export type PaymentCommand = z.output<typeof PaymentCommand>;
+
+/**
+ * Carries out one command of one SMS. `taken`: stored here, and told from here. `answer`: it changed nothing, and the gateway tells the
+ * message under the SMS's id.
+ */
+export const CarryOut = rpc({
+  subject: 'transactions.carry_out',
+  by: 'transactions',
+  from: ['sms-gateway'],
+  request: z.object({
+    smsId: SmsId,
+    from: Msisdn,
+    language: Language,
+    /** When the inbox recorded it: a code counts if that was before the end of what it confirms. */
+    recordedAt: Moment,
+    command: PaymentCommand,
+  }),
+  response: z.discriminatedUnion('result', [
+    z.object({ result: z.literal('taken') }),
+    z.object({ result: z.literal('answer'), currency: Currency, message: Message }),
+  ]),
+});

@@ -1,0 +1,53 @@
+import { Tell } from './events.ts';
+import { ListDeadLetters, QueueTexts, ReplayDeadLetter } from './gateway.ts';
+import { CarryOut } from './payments.ts';
+import type { Asker, Contract } from './rpc.ts';
+import {
+  FundWallet,
+  MakeTransfer,
+  OpenWallet,
+  QuoteTransfer,
+  ReadBalance,
+  ReadLedger,
+  ReadStatement,
+  RefuseTransfer,
+} from './wallet.ts';
+
+/** Every contract there is. */
+export const CONTRACTS: readonly Contract[] = [
+  CarryOut,
+  MakeTransfer,
+  RefuseTransfer,
+  OpenWallet,
+  ReadBalance,
+  ReadStatement,
+  QuoteTransfer,
+  FundWallet,
+  ReadLedger,
+  Tell,
+  QueueTexts,
+  ListDeadLetters,
+  ReplayDeadLetter,
+];
+
+export const ASKERS: readonly Asker[] = ['sms-gateway', 'transactions', 'wallet', 'notifications', 'admin', 'simulator'];
+
+/** What a credential may do on NATS: exactly what the contracts give it, an inbox prefix of its own, and answers to what it was asked. */
+export interface Permissions {
+  publish: string[];
+  subscribe: string[];
+  allowResponses: boolean;
+}
+
+/** The prefix under which a service receives its replies. */
+export const inboxPrefix = (asker: Asker) => `_INBOX_${asker}`;
+
+/** The permissions of one credential, derived from the contracts. A queue subscription is allowed as `<subject> <queue>`. */
+export function permissionsOf(asker: Asker): Permissions {
+  const answers = CONTRACTS.filter((contract) => contract.by === asker);
+  return {
+    publish: CONTRACTS.filter((contract) => contract.from.includes(asker)).map((contract) => contract.subject),
+    subscribe: [`${inboxPrefix(asker)}.>`, ...answers.map((contract) => `${contract.subject} ${asker}`)],
+    allowResponses: answers.length > 0,
+  };
+}
