@@ -1,0 +1,5 @@
+export * from './faults.ts';
+export * from './nats-link.ts';
+export * from './redrive.ts';
+export * from './rpc-client.ts';
+export * from './rpc-server.ts';

@@ -1,0 +1,4 @@
+export * from './connection.ts';
+export * from './errors.ts';
+export * from './indexes.ts';
+export * from './insert.ts';

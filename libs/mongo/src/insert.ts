@@ -1,0 +1,47 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Model } from 'mongoose';
+import { isDuplicateKey } from './errors.ts';
+
+const LOOKS = 5;
+const PAUSE_MS = 20;
+
+/** A document of one of our collections: its id is from outside or derived, so an insert is safe to repeat. */
+export interface Identified {
+  _id: string;
+}
+
+/**
+ * Inserts under the id; whoever comes second gets the document of the first. Every error but a bare duplicate key is ambiguous: the id is
+ * looked up before anything is said. Throws the insert's error if the document is not there, `OtherIndexTaken` if another unique index refused it.
+ */
+export async function insertOrRead<T extends Identified>(
+  model: Model<T>,
+  document: T,
+): Promise<{ inserted: boolean; stored: T }> {
+  try {
+    await model.insertOne(document as never);
+    return { inserted: true, stored: document };
+  } catch (error) {
+    // A document that its schema refuses was never sent.
+    if (error instanceof Error && error.name === 'ValidationError') throw error;
+    const duplicate = isDuplicateKey(error);
+    for (let look = 0; look < LOOKS; look++) {
+      const stored = await model.findById(document._id).lean<T>();
+      if (stored) return { inserted: false, stored };
+      if (!duplicate) break;
+      if (look > 0 && !namesId(error)) throw new OtherIndexTaken(error);
+      await pause(PAUSE_MS * 2 ** look);
+    }
+    throw error;
+  }
+}
+
+/** Another unique index than `_id` has the value: choose another. */
+export class OtherIndexTaken extends Error {
+  constructor(cause: unknown) {
+    super('a unique index other than _id refused the insert', { cause });
+  }
+}
+
+// writeErrors need not carry a keyPattern: the index's name stands in the message.
+const namesId = (error: unknown) => error instanceof Error && /index: _id_|_id_ dup key/.test(error.message);

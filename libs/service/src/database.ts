@@ -1,0 +1,39 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Lifecycle, log } from '#libs/process';
+import { connectionOptions, ensureIndexes } from '#libs/mongo';
+import type { Connection } from 'mongoose';
+
+const RETRY_MS = 1_000;
+
+/** The service's own database: opened as soon as it can be, ready once its indexes were read back as unique. */
+export class Database {
+  #ready = false;
+  readonly #connection: Connection;
+  readonly #uri: string;
+
+  constructor(connection: Connection, uri: string) {
+    this.#connection = connection;
+    this.#uri = uri;
+  }
+
+  /** Tries until it stands; then makes and reads the indexes. */
+  async open(lifecycle: Lifecycle): Promise<void> {
+    while (lifecycle.accepting) {
+      try {
+        if (this.#connection.readyState !== 1) await this.#connection.openUri(this.#uri, connectionOptions);
+        await ensureIndexes(this.#connection);
+        this.#ready = true;
+        return;
+      } catch (error) {
+        log.warn({ err: error }, 'the database is not ready; trying again');
+        await pause(RETRY_MS);
+      }
+    }
+  }
+
+  /** Throws with the reason if the database cannot take work. */
+  async check(): Promise<void> {
+    if (!this.#ready) throw new Error('indexes not read back yet');
+    await this.#connection.db?.command({ ping: 1 });
+  }
+}

@@ -1,0 +1,5 @@
+export * from '#libs/process';
+export * from './run-service.ts';
+export * from './secrets.ts';
+export * from './settings.ts';
+export * from './tokens.ts';

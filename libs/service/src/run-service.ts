@@ -1,0 +1,150 @@
+import 'reflect-metadata';
+import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { getConnectionToken, MongooseModule } from '@nestjs/mongoose';
+import type { AbstractHttpAdapter } from '@nestjs/core';
+import { TerminusModule } from '@nestjs/terminus';
+import type { Asker } from '#libs/contracts';
+import { NatsLink, PassOn, RpcClient, RpcServer, Unavailable } from '#libs/messaging';
+import { connectionOptions, uriProblems } from '#libs/mongo';
+import { Lifecycle, log, nameLogs, nestLogger, startTracing, stopTracing } from '#libs/process';
+import type { Connection } from 'mongoose';
+import type { z } from 'zod';
+import { Database } from './database.ts';
+import { HealthController, type Need, NEEDS } from './health.controller.ts';
+import { type commonSettings, readSettings, WRONG_SETTINGS } from './settings.ts';
+import { SETTINGS } from './tokens.ts';
+
+/** Longer than the longest request, shorter than a pod's grace period. */
+const STOP_MAX_MS = 25_000;
+
+/** What is special about one service. */
+export interface Service<Schema extends z.ZodObject> {
+  name: Asker;
+  module: Type;
+  settings: Schema;
+  /** What readiness looks at; a service that has `MONGODB_URI` has its database opened either way. */
+  needs: readonly Need[];
+}
+
+type Common = z.output<typeof commonSettings> & { MONGODB_URI?: string; HTTP_ADAPTER?: 'fastify' | 'express' };
+
+/** Runs one service until SIGTERM or SIGINT: settings, logs, traces, metrics, health, and the order of shutdown. */
+export async function runService<Schema extends z.ZodObject>(service: Service<Schema>): Promise<void> {
+  nameLogs(service.name);
+  const settings = settingsOrExit(service.settings) as z.output<Schema> & Common;
+  log.level = settings.LOG_LEVEL;
+  startTracing(service.name, settings.OTEL_EXPORTER_OTLP_ENDPOINT);
+  if (settings.SMSPAY_MODE === 'development') log.warn('development mode: its secrets are not for real money');
+
+  const lifecycle = new Lifecycle();
+  const link = new NatsLink(service.name, settings);
+  const server = new RpcServer(link, service.name);
+  const app = await NestFactory.create(rootOf(service, settings, lifecycle, link), await httpAdapter(settings.HTTP_ADAPTER), {
+    logger: nestLogger,
+    abortOnError: false,
+  });
+  app.connectMicroservice({ strategy: server }).useGlobalFilters(new PassOn());
+  if (settings.MONGODB_URI) lifecycle.track(app.get(Database).open(lifecycle));
+
+  await app.startAllMicroservices();
+  await app.listen(settings.PORT, '0.0.0.0');
+  log.info({ port: app.getHttpServer().address().port }, 'listening');
+
+  let stopping = false;
+  const stop = async (signal: string) => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    setTimeout(() => {
+      log.error('the stop took too long; what is left is driven again from the database');
+      process.exit(1);
+    }, STOP_MAX_MS).unref();
+    // Not ready → no new requests → answer what is in flight → NATS → MongoDB → traces and logs.
+    await lifecycle.stop();
+    await Promise.all([closeHttp(app.getHttpServer()), server.drain()]);
+    await lifecycle.idle();
+    await link.close();
+    await app.close();
+    await stopTracing();
+    log.info('stopped');
+    process.exit(0);
+  };
+  process.once('SIGTERM', stop).once('SIGINT', stop);
+}
+
+function settingsOrExit<Schema extends z.ZodObject>(schema: Schema): z.output<Schema> {
+  const read = readSettings(schema, process.env);
+  const uri = 'settings' in read ? read.settings['MONGODB_URI'] : undefined;
+  const problems =
+    'problems' in read
+      ? read.problems
+      : typeof uri === 'string'
+        ? uriProblems(uri).map((problem) => `MONGODB_URI: ${problem}`)
+        : [];
+  if ('settings' in read && problems.length === 0) return read.settings;
+  for (const problem of problems) log.fatal(problem);
+  process.exit(WRONG_SETTINGS);
+}
+
+function rootOf(service: Service<z.ZodObject>, settings: Common, lifecycle: Lifecycle, link: NatsLink): DynamicModule {
+  const uri = settings.MONGODB_URI;
+  const nats = () => {
+    if (!link.connection) throw new Unavailable('NATS');
+  };
+  @Global()
+  @Module({})
+  class ServiceRoot {}
+  return {
+    module: ServiceRoot,
+    imports: [
+      TerminusModule.forRoot({ errorLogStyle: 'json', logger: false }),
+      ...(uri ? [MongooseModule.forRoot(uri, { ...connectionOptions, lazyConnection: true, onConnectionCreate: quiet })] : []),
+      service.module,
+    ],
+    controllers: [HealthController],
+    providers: [
+      { provide: SETTINGS, useValue: settings },
+      { provide: Lifecycle, useValue: lifecycle },
+      { provide: RpcClient, useValue: new RpcClient(link) },
+      ...(uri
+        ? [
+            {
+              provide: Database,
+              useFactory: (connection: Connection) => new Database(connection, uri),
+              inject: [getConnectionToken()],
+            },
+          ]
+        : []),
+      {
+        provide: NEEDS,
+        useFactory: (database?: Database) =>
+          new Map(service.needs.map((need) => [need, need === 'nats' ? nats : () => database?.check()] as const)),
+        inject: uri ? [Database] : [],
+      },
+    ],
+    exports: [SETTINGS, Lifecycle, RpcClient],
+  };
+}
+
+// The first connection may fail; `Database.open` tries again.
+function quiet(connection: Connection): void {
+  connection.on('error', (error: unknown) => log.debug({ err: error }, 'database connection'));
+  connection.asPromise().catch(() => undefined);
+}
+
+async function httpAdapter(name: 'fastify' | 'express' = 'fastify'): Promise<AbstractHttpAdapter> {
+  if (name === 'express') return new (await import('@nestjs/platform-express')).ExpressAdapter();
+  return new (await import('@nestjs/platform-fastify')).FastifyAdapter({
+    forceCloseConnections: 'idle',
+  }) as unknown as AbstractHttpAdapter;
+}
+
+/** No new connection; requests under way are answered; idle connections are closed. */
+function closeHttp(server: import('node:http').Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    const sweep = setInterval(() => server.closeIdleConnections(), 50);
+    server.once('close', () => clearInterval(sweep));
+  });
+}

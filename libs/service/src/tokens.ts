@@ -1,0 +1,2 @@
+/** Injects the service's settings, as its `settings.ts` describes them. */
+export const SETTINGS = Symbol('settings');
