@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Message } from './events.ts';
 import { Ref } from './ref.ts';
 import { rpc } from './rpc.ts';
-import { Currency, Language, Memo, MinorUnits, Moment, Msisdn, Sealed, SmsId } from './values.ts';
+import { Language, Memo, MinorUnits, Moment, Msisdn, Sealed, SmsId } from './values.ts';
 
 /** What a person asks transactions to do. The code is 6 digits, sealed under the SMS's id. */
 export const PaymentCommand = z.discriminatedUnion('type', [
@@ -37,6 +37,9 @@ export const CarryOut = rpc({
   }),
   response: z.discriminatedUnion('result', [
     z.object({ result: z.literal('taken') }),
-    z.object({ result: z.literal('answer'), currency: Currency, message: Message }),
+    z.object({ result: z.literal('answer'), message: Message }),
   ]),
 });
+
+/** The id of the event that answers an SMS which changed nothing; a code in its message is sealed for `code:<this id>`. */
+export const answerOf = (smsId: SmsId) => `${smsId}:answer`;

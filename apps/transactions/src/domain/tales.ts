@@ -1,0 +1,62 @@
+import type { Event, Message, Recipient, Sealed } from '#libs/contracts';
+import { isOpen, type NotOpened, type Payment, reasonOf, type Tale } from './payment.ts';
+
+/** How long people have, as the texts say it. */
+export interface Patience {
+  codeMinutes: number;
+  requestHours: number;
+}
+
+/** The event that tells one tale of a payment; undefined if the payment has gone on and the tale is no longer true. `seal` seals the code for one event. */
+export function eventOf(
+  payment: Payment | NotOpened,
+  tale: Tale,
+  patience: Patience,
+  seal: (payment: Payment, eventId: string) => Sealed,
+): Event | undefined {
+  const id = `${payment.id}:${tale}`;
+  if (payment.state === 'not_opened') {
+    const { origin, other, amount, fee, balance, reason, opener, currency } = payment;
+    return { id, to: opener, currency, message: { type: 'not_opened', way: origin, other, amount, fee, balance, reason } };
+  }
+  const { payer, payee, amount, fee, memo, ref, currency, dropAt } = payment;
+  const to = (recipient: Recipient, message: Message, carriesCode = false): Event => ({
+    id,
+    to: { number: recipient.number, link: recipient.link, language: recipient.language },
+    currency,
+    ...(carriesCode ? { dropAt } : {}),
+    message,
+  });
+  switch (tale) {
+    case 'quote':
+      return isOpen(payment)
+        ? to(payer, { type: tale, payee, amount, fee, memo, code: seal(payment, id), minutes: patience.codeMinutes }, true)
+        : undefined;
+    case 'request':
+      return isOpen(payment)
+        ? to(payer, { type: tale, payee, amount, fee, memo, code: seal(payment, id), hours: patience.requestHours }, true)
+        : undefined;
+    case 'request_sent':
+      return to(payee, { type: tale, payer, amount, memo, ref, hours: patience.requestHours });
+    case 'paid':
+      return payment.state === 'completed'
+        ? to(payer, { type: tale, payee, amount, fee, balance: payment.payerBalance, ref })
+        : undefined;
+    case 'received':
+      return payment.state === 'completed'
+        ? to(payee, { type: tale, payer, amount, memo, balance: payment.payeeBalance, ref })
+        : undefined;
+    case 'not_paid': {
+      const reason = reasonOf(payment);
+      return reason && to(payer, { type: tale, way: payment.origin, payee, amount, reason, ref });
+    }
+    case 'not_received': {
+      const reason = reasonOf(payment);
+      return reason && to(payee, { type: tale, payer, amount, reason, ref });
+    }
+    case 'not_opened':
+      return undefined;
+    default:
+      return tale satisfies never;
+  }
+}

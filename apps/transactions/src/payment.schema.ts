@@ -1,0 +1,80 @@
+import { Prop, Schema, SchemaFactory } from '@nestjs/mongoose';
+import type {
+  Cause,
+  Currency,
+  Language,
+  Link,
+  MinorUnits,
+  Msisdn,
+  OpenRefusal,
+  PaymentId,
+  Ref,
+  RefusalReason,
+  WalletId,
+} from '#libs/contracts';
+import type { Driven } from '#libs/messaging';
+import type { NotOpened, Payment, Tale } from './domain/payment.ts';
+
+@Schema({ _id: false })
+class PersonRecord {
+  @Prop({ type: String, required: true }) number!: Msisdn;
+  @Prop({ type: String }) name?: string;
+  @Prop({ type: String }) link?: Link;
+  @Prop({ type: String }) walletId?: WalletId;
+  @Prop({ type: String }) language?: Language;
+}
+const PersonSchema = SchemaFactory.createForClass(PersonRecord);
+
+/** One payment or request, whole, or what could not be opened. Its id is that of the SMS that opened it. Changed only by version. Minor units. */
+@Schema({ collection: 'payments', versionKey: false, strict: 'throw' })
+export class PaymentRecord {
+  @Prop({ type: String }) _id!: PaymentId;
+  @Prop({ type: String, required: true }) state!: Payment['state'] | NotOpened['state'];
+  @Prop({ type: String, required: true }) origin!: Payment['origin'];
+  @Prop({ type: String, required: true }) currency!: Currency;
+  @Prop({ type: BigInt, required: true }) amount!: MinorUnits;
+  @Prop({ type: BigInt, required: true }) fee!: MinorUnits;
+  @Prop({ type: Date, required: true }) openedAt!: Date;
+
+  @Prop({ type: Number }) ref?: Ref;
+  @Prop({ type: String }) way?: Payment['way'];
+  @Prop({ type: PersonSchema }) payer?: PersonRecord;
+  @Prop({ type: PersonSchema }) payee?: PersonRecord;
+  @Prop({ type: String }) memo?: string;
+  @Prop({ type: Date }) dropAt?: Date;
+  @Prop({ type: Date }) endsAt?: Date;
+  @Prop({ type: Date }) refuseAt?: Date;
+  @Prop({ type: Number }) codeN?: number;
+  @Prop({ type: BigInt }) payerBalance?: bigint;
+  @Prop({ type: BigInt }) payeeBalance?: bigint;
+  @Prop({ type: String }) reason?: RefusalReason | OpenRefusal;
+  @Prop({ type: String }) closedBy?: Cause;
+
+  @Prop({ type: PersonSchema }) opener?: PersonRecord;
+  @Prop({ type: PersonSchema }) other?: PersonRecord;
+  @Prop({ type: BigInt }) balance?: bigint;
+
+  @Prop({ type: Number, required: true }) version!: number;
+  /** What its people have not been told yet. */
+  @Prop({ type: [String], required: true }) untold!: Tale[];
+  /** When it is looked at again: to tell, or because its time is up. */
+  @Prop({ type: Date }) nextTryAt?: Date;
+  @Prop({ type: Number, required: true }) tries!: number;
+  @Prop({ type: Number }) waits?: number;
+  @Prop({ type: String }) traceparent?: string;
+}
+
+export const PaymentSchema = SchemaFactory.createForClass(PaymentRecord)
+  .index({ ref: 1 }, { unique: true, sparse: true })
+  .index({ 'payer.number': 1, endsAt: 1 })
+  .index({ 'payee.number': 1, endsAt: 1 })
+  .index({ nextTryAt: 1 }, { sparse: true });
+
+/** What lies in the collection: a payment with what drives it. */
+export type StoredPayment = (Omit<Payment, 'id'> | Omit<NotOpened, 'id'>) &
+  Driven & { _id: PaymentId; version: number; untold: Tale[] };
+
+/** The payment in a stored document. */
+export function paymentOf(stored: StoredPayment): Payment | NotOpened {
+  return { ...stored, id: stored._id } as Payment | NotOpened;
+}

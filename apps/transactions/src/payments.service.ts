@@ -1,0 +1,391 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { InjectModel } from '@nestjs/mongoose';
+import {
+  answerOf,
+  type CarryOut,
+  type Cause,
+  MakeTransfer,
+  type Message,
+  type MinorUnits,
+  payOf,
+  type PaymentCommand,
+  type PaymentId,
+  QuoteTransfer,
+  type Ref,
+  refText,
+  RefuseTransfer,
+  type RequestOf,
+  type ResponseOf,
+  Tell,
+  type TransferAnswer,
+  walletAccount,
+} from '#libs/contracts';
+import { Redrive, RpcClient } from '#libs/messaging';
+import { insertOrRead, OtherIndexTaken } from '#libs/mongo';
+import { counter, crashPoint, DataKeys, histogram, Lifecycle, log, Secret, SETTINGS, traceparent } from '#libs/service';
+import type { Model } from 'mongoose';
+import { codeOf, freeN } from './domain/code.ts';
+import { refusalOfOpening } from './domain/opening.ts';
+import {
+  decide,
+  type Input,
+  isOpen,
+  type NotOpened,
+  opened,
+  type Payment,
+  type Question,
+  reasonOf,
+  statusOf,
+  type Tale,
+  type Terms,
+} from './domain/payment.ts';
+import { eventOf } from './domain/tales.ts';
+import { paymentOf, PaymentRecord, type StoredPayment } from './payment.schema.ts';
+import type { Settings } from './settings.ts';
+
+const RACES_MAX = 20;
+const REFS_MAX = 20;
+const LISTED_MAX = 5;
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+/** Longer than telling takes; a crash is found again after it. */
+const LEASE_MS = 10_000;
+
+const paymentsTotal = counter('smspay_payments_total', 'Payments and requests by how they ended', ['state', 'reason']);
+const paymentSeconds = histogram(
+  'smspay_payment_seconds',
+  'From the opening of a payment to its end',
+  ['state'],
+  [1, 3, 10, 30, 100, 300, 1_000, 3_600, 86_400],
+);
+
+type Command<Type extends PaymentCommand['type']> = Extract<PaymentCommand, { type: Type }>;
+type Asked = RequestOf<typeof CarryOut>;
+type Answer = ResponseOf<typeof CarryOut>;
+const TAKEN: Answer = { result: 'taken' };
+
+/** The life of payments and requests: load, decide, store, tell. */
+@Injectable()
+export class PaymentsService implements OnModuleInit {
+  private readonly redrive: Redrive<StoredPayment>;
+  private readonly dataKeys: DataKeys;
+  private readonly codeKey: Buffer;
+
+  constructor(
+    @InjectModel(PaymentRecord.name) private readonly payments: Model<StoredPayment>,
+    private readonly rpc: RpcClient,
+    lifecycle: Lifecycle,
+    @Inject(SETTINGS) private readonly settings: Settings,
+  ) {
+    this.dataKeys = new DataKeys(settings.DATA_KEYS);
+    const [codeKey] = settings.CODE_KEY;
+    if (!codeKey) throw new Error('CODE_KEY holds no key');
+    this.codeKey = codeKey.key;
+    // Money may have moved: it is driven for ever.
+    this.redrive = new Redrive({
+      model: payments,
+      what: 'payment',
+      drive: (stored) => this.drive(stored),
+      leaseMs: LEASE_MS,
+      triesMax: Infinity,
+      lifecycle,
+    });
+  }
+
+  onModuleInit(): void {
+    this.redrive.start();
+  }
+
+  /** Carries out one command of one SMS; the same SMS again finds what it did before. */
+  async carryOut(asked: Asked): Promise<Answer> {
+    const { command } = asked;
+    switch (command.type) {
+      case 'pay':
+      case 'request':
+        return this.open(asked, command);
+      case 'code':
+        return this.byCode(asked, this.dataKeys.open(command.code, `code:${asked.smsId}`), (payment) =>
+          this.apply(payment.id, { type: 'right_code', cause: causeOf(asked) }),
+        );
+      case 'no':
+        return this.no(asked, command);
+      case 'status': {
+        const payment = await this.ofPerson(asked, command.ref);
+        return payment ? this.status(asked, payment) : answer({ type: 'ref_unknown', ref: refText(command.ref) });
+      }
+      default:
+        return command satisfies never;
+    }
+  }
+
+  private async open(asked: Asked, command: Command<'pay'> | Command<'request'>): Promise<Answer> {
+    const { smsId, from, language } = asked;
+    const [payer, payee] = command.type === 'pay' ? [from, command.to] : [command.to, from];
+    const [quote, mine] = await Promise.all([
+      this.rpc.ask(QuoteTransfer, { payer, payee, amount: command.amount }),
+      this.withCodesOf(payer),
+    ]);
+    const id = smsId as string as PaymentId;
+    const openCount = mine.filter((payment) => isOpen(payment) && payment.origin === command.type && payment.id !== id).length;
+    const reason = refusalOfOpening(command, from, quote, openCount);
+    const openedAt = new Date();
+
+    if (reason || !quote.payer || !quote.payee) {
+      const other = command.type === 'pay' ? quote.payee : quote.payer;
+      const own = command.type === 'pay' ? quote.payer : quote.payee;
+      const notOpened: NotOpened = {
+        id,
+        state: 'not_opened',
+        origin: command.type,
+        opener: { number: from, language, ...(own ? { link: own.link } : {}) },
+        other: { number: command.to, name: other?.name ?? '' },
+        amount: command.amount,
+        fee: quote.fee,
+        balance: command.type === 'pay' ? quote.payerBalance : 0n,
+        currency: quote.currency,
+        reason: reason ?? 'no_wallet',
+        openedAt,
+      };
+      await this.insert(notOpened, ['not_opened']);
+      return TAKEN;
+    }
+
+    const lifeMs = command.type === 'pay' ? this.settings.CODE_MINUTES * MINUTE_MS : this.settings.REQUEST_HOURS * 60 * MINUTE_MS;
+    const codeMs = this.settings.CODE_MINUTES * MINUTE_MS;
+    const terms: Omit<Terms, 'ref'> = {
+      id,
+      origin: command.type,
+      way: 'direct',
+      payer: quote.payer,
+      payee: quote.payee,
+      amount: command.amount,
+      fee: quote.fee,
+      currency: quote.currency,
+      memo: command.memo,
+      openedAt,
+      dropAt: new Date(openedAt.getTime() + lifeMs),
+      endsAt: new Date(openedAt.getTime() + lifeMs + codeMs),
+      refuseAt: new Date(openedAt.getTime() + lifeMs + 2 * codeMs),
+      codeN: freeN(this.codeKey, id, new Set(mine.filter((other) => other.id !== id).map((other) => this.code(other)))),
+    };
+    for (let draw = 0; draw < REFS_MAX; draw++) {
+      const first = opened({ ...terms, ref: randomBytes(4).readUInt32BE() as Ref });
+      try {
+        await this.insert(first.payment, first.untold);
+        return TAKEN;
+      } catch (error) {
+        if (!(error instanceof OtherIndexTaken)) throw error;
+      }
+    }
+    throw new Error(`no free reference in ${REFS_MAX} draws`);
+  }
+
+  private async insert({ id, ...payment }: Payment | NotOpened, untold: Tale[]): Promise<void> {
+    crashPoint('transactions: before a payment is stored');
+    const { inserted, stored } = await insertOrRead(this.payments, {
+      ...payment,
+      _id: id,
+      version: 0,
+      untold,
+      tries: 0,
+      nextTryAt: new Date(Date.now() + LEASE_MS),
+      traceparent: traceparent(),
+    } as StoredPayment);
+    crashPoint('transactions: payment stored');
+    if (inserted) this.redrive.driveNow(stored);
+  }
+
+  /** Finds what `code` belongs to among the payer's open things and those of the last day, and lets `act` decide on the open one. */
+  private async byCode(asked: Asked, code: Secret, act: (payment: Payment) => Promise<Payment>): Promise<Answer> {
+    const fitting = (await this.withCodesOf(asked.from)).filter((payment) => this.code(payment) === code.reveal());
+    const open = fitting.filter((payment) => isOpen(payment));
+    const [found] = open.length > 0 ? open : fitting.slice(-1);
+    // A code that fits two open things is none.
+    if (!found || open.length > 1) return answer({ type: 'wrong_code' });
+    if (!isOpen(found)) return this.outcome(asked, found);
+    if (asked.recordedAt >= found.endsAt) return this.status(asked, { ...found, state: 'expired', closedBy: causeOf(asked) });
+    return this.outcome(asked, await act(found));
+  }
+
+  private async no(asked: Asked, { of }: Command<'no'>): Promise<Answer> {
+    const cause = causeOf(asked);
+    switch (of?.by) {
+      case 'code':
+        return this.byCode(asked, this.dataKeys.open(of.code, `code:${asked.smsId}`), (payment) =>
+          this.apply(payment.id, { type: 'no', by: 'payer', cause }),
+        );
+      case 'ref': {
+        const payment = await this.ofPerson(asked, of.ref);
+        if (!payment) return answer({ type: 'ref_unknown', ref: refText(of.ref) });
+        // Only one's own request is withdrawn by its reference; all else needs the code.
+        const own = payment.origin === 'request' && payment.payee.number === asked.from;
+        return own && isOpen(payment)
+          ? this.outcome(asked, await this.apply(payment.id, { type: 'no', by: 'payee', cause }))
+          : this.outcome(asked, payment);
+      }
+      case undefined:
+        return this.listOpen(asked);
+      default:
+        return of satisfies never;
+    }
+  }
+
+  private async listOpen(asked: Asked): Promise<Answer> {
+    const endsAt = { $gt: new Date() };
+    const stored = await this.payments
+      .find({
+        $or: [
+          { 'payer.number': asked.from, endsAt },
+          { 'payee.number': asked.from, origin: 'request', endsAt },
+        ],
+      })
+      .lean<StoredPayment[]>();
+    const payments = stored
+      .map((document) => paymentOf(document) as Payment)
+      .filter(isOpen)
+      .slice(-LISTED_MAX);
+    if (payments.length === 0) return answer({ type: 'nothing_open' });
+    const entries = payments.map((payment) => {
+      const role = payment.payer.number === asked.from ? ('payer' as const) : ('payee' as const);
+      const { amount, ref } = payment;
+      const other = role === 'payer' ? payment.payee : payment.payer;
+      return role === 'payer'
+        ? { role, other, amount, ref, code: this.seal(payment, answerOf(asked.smsId)) }
+        : { role, other, amount, ref };
+    });
+    return answer({ type: 'open_list', entries });
+  }
+
+  /** `taken` to the SMS that closed the payment (its people are told from here); its outcome to any other. */
+  private outcome(asked: Asked, payment: Payment): Answer {
+    return 'closedBy' in payment && payment.closedBy === causeOf(asked) ? TAKEN : this.status(asked, payment);
+  }
+
+  private status(asked: Asked, payment: Payment): Answer {
+    const role = payment.payer.number === asked.from ? 'payer' : 'payee';
+    const { amount, ref } = payment;
+    const reason = reasonOf(payment);
+    const other = role === 'payer' ? payment.payee : payment.payer;
+    return answer({ type: 'status', role, other, amount, ref, status: statusOf(payment), ...(reason ? { reason } : {}) });
+  }
+
+  /** What of a person's has a code: what is open, and what ended in the last day. */
+  private async withCodesOf(number: string): Promise<Payment[]> {
+    const stored = await this.payments
+      .find({ 'payer.number': number, endsAt: { $gt: new Date(Date.now() - DAY_MS) } })
+      .lean<StoredPayment[]>();
+    return stored.map((document) => paymentOf(document) as Payment);
+  }
+
+  /** The payment of this reference, if the asker has a part in it that they know of. */
+  private async ofPerson(asked: Asked, ref: Ref): Promise<Payment | undefined> {
+    const stored = await this.payments.findOne({ ref }).lean<StoredPayment>();
+    if (!stored) return undefined;
+    const payment = paymentOf(stored) as Payment;
+    const knows =
+      payment.payer.number === asked.from ||
+      (payment.payee.number === asked.from && (payment.origin === 'request' || payment.state === 'completed'));
+    return knows ? payment : undefined;
+  }
+
+  private code(payment: Payment): string {
+    return codeOf(this.codeKey, payment.id, payment.codeN);
+  }
+
+  private seal(payment: Payment, eventId: string) {
+    return this.dataKeys.seal(new Secret(this.code(payment)), `code:${eventId}`);
+  }
+
+  /** Applies one input. Whoever loses a race reads again and decides again. */
+  private async apply(id: PaymentId, input: Input): Promise<Payment> {
+    for (let race = 0; race < RACES_MAX; race++) {
+      const stored = await this.payments.findById(id).orFail().lean<StoredPayment>();
+      const payment = paymentOf(stored) as Payment;
+      const decision = decide(payment, input);
+      if (decision.result === 'unchanged') return payment;
+      if (decision.result === 'ask') {
+        crashPoint('transactions: before the ledger is asked');
+        const ledger = await this.askLedger(payment, decision.question);
+        crashPoint('transactions: ledger answered');
+        return this.apply(id, { type: 'ledger_answered', answer: ledger });
+      }
+
+      const { id: _, ...fields } = decision.payment;
+      const change = {
+        ...fields,
+        untold: decision.untold,
+        version: stored.version + 1,
+        tries: 0,
+        waits: 0,
+        nextTryAt: new Date(Date.now() + LEASE_MS),
+      };
+      const { modifiedCount } = await this.payments.updateOne({ _id: id, version: stored.version }, { $set: change });
+      crashPoint('transactions: outcome stored');
+      if (modifiedCount === 1) {
+        count(decision.payment);
+        this.redrive.driveNow({ ...stored, ...change } as StoredPayment);
+        return decision.payment;
+      }
+    }
+    throw new Error(`payment ${id}: ${RACES_MAX} races lost for one input`);
+  }
+
+  private askLedger(payment: Payment, question: Question): Promise<TransferAnswer> {
+    const transferId = payOf(payment.id);
+    if (question.type === 'refuse_transfer')
+      return this.rpc.ask(RefuseTransfer, { transferId, reason: question.reason, cause: question.cause });
+    return this.rpc.ask(MakeTransfer, {
+      transferId,
+      kind: 'payment',
+      from: walletAccount(payment.payer.walletId),
+      to: walletAccount(payment.payee.walletId),
+      amount: payment.amount,
+      fee: payment.fee as MinorUnits,
+      currency: payment.currency,
+      paymentId: payment.id,
+      ref: payment.ref,
+      memo: payment.memo,
+      cause: question.cause,
+    });
+  }
+
+  /** Tells what is untold, or ends what has had its time. */
+  private async drive(stored: StoredPayment): Promise<void> {
+    const payment = paymentOf(stored);
+    if (stored.untold.length > 0) return this.tell(stored, payment);
+    if (payment.state !== 'not_opened' && isOpen(payment) && payment.refuseAt <= new Date()) {
+      await this.apply(payment.id, { type: 'time_is_up', cause: `timer:${payment.id}`.slice(0, 100) as Cause });
+    }
+  }
+
+  private async tell(stored: StoredPayment, payment: Payment | NotOpened): Promise<void> {
+    const patience = { codeMinutes: this.settings.CODE_MINUTES, requestHours: this.settings.REQUEST_HOURS };
+    const events = stored.untold.flatMap(
+      (tale) => eventOf(payment, tale, patience, (of, eventId) => this.seal(of, eventId)) ?? [],
+    );
+    crashPoint('transactions: before telling');
+    if (events.length > 0) await this.rpc.ask(Tell, { events });
+    crashPoint('transactions: told, not yet marked');
+    const open = payment.state !== 'not_opened' && isOpen(payment);
+    await this.payments.updateOne(
+      { _id: stored._id, version: stored.version },
+      {
+        $set: { untold: [], version: stored.version + 1, tries: 0, waits: 0, ...(open ? { nextTryAt: payment.refuseAt } : {}) },
+        ...(open ? {} : { $unset: { nextTryAt: 1 } }),
+      },
+    );
+    crashPoint('transactions: marked told');
+  }
+}
+
+const answer = (message: Message): Answer => ({ result: 'answer', message });
+
+const causeOf = (asked: Asked) => asked.smsId as string as Cause;
+
+function count(payment: Payment): void {
+  const reason = reasonOf(payment);
+  paymentsTotal.inc({ state: payment.state, reason: reason ?? '' });
+  paymentSeconds.observe({ state: payment.state }, (Date.now() - payment.openedAt.getTime()) / 1000);
+  log.info({ paymentId: payment.id, state: payment.state, reason }, 'payment ended');
+}

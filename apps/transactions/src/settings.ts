@@ -1,0 +1,23 @@
+import { commonSettings, databaseSettings, keyFile } from '#libs/service';
+import { z } from 'zod';
+
+/** The environment of transactions. */
+export const settings = z.object({
+  ...commonSettings.shape,
+  ...databaseSettings.shape,
+  CODE_MINUTES: z.coerce
+    .number()
+    .positive()
+    .max(600)
+    .default(10)
+    .describe('how long a person has for the code of what they began, minutes'),
+  REQUEST_HOURS: z.coerce
+    .number()
+    .positive()
+    .max(720)
+    .default(24)
+    .describe('how long a person has for what another asks of them, hours'),
+  CODE_KEY: keyFile.describe('file with the key of which codes are computed, {"<id>": "<base64 of 32 bytes>"}'),
+  DATA_KEYS: keyFile.describe('file with the keys that seal what carries a secret, {"<id>": "<base64 of 32 bytes>", …}'),
+});
+export type Settings = z.output<typeof settings>;
