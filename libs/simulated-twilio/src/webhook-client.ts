@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { getExpectedTwilioSignature } from 'twilio/lib/webhooks/webhooks.js';
+
+/** Twilio waits this long for a webhook, the second try included. */
+const TIMEOUT_MS = 15_000;
+
+/** Posts forms as Twilio does: signed by its own function, over kept connections. node:http and not fetch: it takes half the time. */
+export class WebhookClient {
+  readonly #authToken: string;
+  readonly #http = new HttpAgent({ keepAlive: true });
+  readonly #https = new HttpsAgent({ keepAlive: true });
+
+  constructor(authToken: string) {
+    this.#authToken = authToken;
+  }
+
+  /** The status of the answer, or 0 if there was none. A connection that fails is tried once more, an answer never. */
+  async post(url: string, form: Record<string, string>): Promise<number> {
+    const body = new URLSearchParams(form).toString();
+    const headers = {
+      'content-type': 'application/x-www-form-urlencoded; charset=utf-8',
+      'content-length': Buffer.byteLength(body),
+      'user-agent': 'TwilioProxy/1.1',
+      accept: '*/*',
+      'x-twilio-signature': getExpectedTwilioSignature(this.#authToken, url, form),
+      'i-twilio-idempotency-token': randomUUID(),
+    };
+    const deadline = Date.now() + TIMEOUT_MS;
+    for (let tries = 0; tries < 2 && Date.now() < deadline; tries++) {
+      try {
+        return await this.#try(url, body, headers, deadline - Date.now());
+      } catch {
+        // Whatever broke the connection, Twilio tells nobody but its debugger.
+      }
+    }
+    return 0;
+  }
+
+  close(): void {
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+
+  #try(url: string, body: string, headers: Record<string, string | number>, timeout: number): Promise<number> {
+    const secure = url.startsWith('https:');
+    const options = { method: 'POST', headers, timeout };
+    return new Promise((resolve, reject) => {
+      const request = secure
+        ? httpsRequest(url, { ...options, agent: this.#https })
+        : httpRequest(url, { ...options, agent: this.#http });
+      request.once('error', reject);
+      request.once('timeout', () => request.destroy(new Error(`no answer in ${timeout} ms`)));
+      request.once('response', (response) => {
+        response.resume();
+        response.once('end', () => resolve(response.statusCode ?? 0));
+        response.once('error', reject);
+      });
+      request.end(body);
+    });
+  }
+}
