@@ -1,0 +1,6 @@
+export * from './hash.ts';
+export * from './post.ts';
+export * from './rules.ts';
+export * from './time.ts';
+export * from './transfer.ts';
+export * from './verify.ts';
