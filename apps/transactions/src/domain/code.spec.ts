@@ -1,0 +1,27 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { codeOf, freeN } from './code.ts';
+
+const KEY = Buffer.alloc(32, 7);
+
+describe('a code', () => {
+  it('is six digits, and the same each time it is computed', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.nat(), (id, n) => {
+        expect(codeOf(KEY, id, n)).toMatch(/^\d{6}$/);
+        expect(codeOf(KEY, id, n)).toBe(codeOf(KEY, id, n));
+      }),
+    );
+  });
+
+  it('depends on the key, the thing and n', () => {
+    const codes = [codeOf(KEY, 'SM1', 0), codeOf(KEY, 'SM1', 1), codeOf(KEY, 'SM2', 0), codeOf(Buffer.alloc(32, 8), 'SM1', 0)];
+    expect(new Set(codes).size).toBe(4);
+  });
+
+  it('steps aside for another one of the same person', () => {
+    const taken = new Set([codeOf(KEY, 'SM1', 0), codeOf(KEY, 'SM1', 1)]);
+    expect(freeN(KEY, 'SM1', taken)).toBe(2);
+    expect(freeN(KEY, 'SM1', new Set())).toBe(0);
+  });
+});

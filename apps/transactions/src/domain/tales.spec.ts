@@ -1,0 +1,90 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Cause, Currency, MinorUnits, PaymentId, Sealed } from '#libs/contracts';
+import { ADA, aPayment, BEN } from './fixtures.spec-helper.ts';
+import { decide, type NotOpened, type Payment, type Tale } from './payment.ts';
+import { eventOf } from './tales.ts';
+
+const patience = { codeMinutes: 10, requestHours: 24 };
+const seal = (_payment: Payment, eventId: string) => `k.${Buffer.from(eventId).toString('base64url')}` as Sealed;
+const tell = (payment: Payment | NotOpened, tale: Tale) => eventOf(payment, tale, patience, seal);
+const ended = (origin: 'pay' | 'request', reason?: 'expired' | 'insufficient_funds'): Payment => {
+  const cause = 'SM2' as Cause;
+  const decision = decide(aPayment(origin), {
+    type: 'ledger_answered',
+    answer: reason
+      ? { result: 'refused', reason, cause }
+      : { result: 'made', kind: 'payment', cause, payerBalance: 7490n, payeeBalance: 2500n },
+  });
+  if (decision.result !== 'next') throw new Error('an answer ends it');
+  return decision.payment;
+};
+
+describe('the tales of a payment', () => {
+  it('ask the payer for the code, and are dropped when its time is over', () => {
+    expect(tell(aPayment('pay'), 'quote')).toMatchObject({
+      id: 'SM1:quote',
+      to: { number: ADA.number },
+      dropAt: new Date('2026-01-31T20:10:00Z'),
+      message: { type: 'quote', payee: BEN, minutes: 10 },
+    });
+    expect(tell(aPayment('request'), 'request')).toMatchObject({
+      id: 'SM1:request',
+      to: { number: ADA.number },
+      message: { type: 'request', hours: 24 },
+    });
+    expect(tell(aPayment('request'), 'request_sent')).toMatchObject({ to: { number: BEN.number }, message: { payer: ADA } });
+  });
+
+  it('give each side its own balance', () => {
+    expect(tell(ended('pay'), 'paid')).toMatchObject({ to: { number: ADA.number }, message: { balance: 7490n, fee: 10n } });
+    expect(tell(ended('pay'), 'received')).toMatchObject({
+      to: { number: BEN.number },
+      message: { balance: 2500n, memo: 'lunch' },
+    });
+  });
+
+  it('say why no money moved', () => {
+    expect(tell(ended('request', 'insufficient_funds'), 'not_paid')).toMatchObject({
+      to: { number: ADA.number },
+      message: { reason: 'insufficient_funds', way: 'request' },
+    });
+    expect(tell(ended('request', 'expired'), 'not_received')).toMatchObject({
+      to: { number: BEN.number },
+      message: { reason: 'expired' },
+    });
+  });
+
+  it('say nothing that is not true any more', () => {
+    expect([
+      tell(ended('pay'), 'quote'),
+      tell(ended('request'), 'request'),
+      tell(ended('pay'), 'not_paid'),
+      tell(ended('pay'), 'not_received'),
+    ]).toEqual([undefined, undefined, undefined, undefined]);
+    expect([tell(aPayment('pay'), 'paid'), tell(aPayment('pay'), 'received'), tell(aPayment('pay'), 'not_opened')]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('tell the opener what could not be opened', () => {
+    const notOpened: NotOpened = {
+      id: 'SM1' as PaymentId,
+      state: 'not_opened',
+      origin: 'pay',
+      opener: { number: ADA.number, language: 'en' },
+      other: { number: BEN.number, name: '' },
+      amount: 2500n as MinorUnits,
+      fee: 10n as MinorUnits,
+      balance: 100n,
+      currency: 'KES' as Currency,
+      reason: 'insufficient_funds',
+      openedAt: new Date(),
+    };
+    expect(tell(notOpened, 'not_opened')).toMatchObject({
+      to: { number: ADA.number },
+      message: { type: 'not_opened', reason: 'insufficient_funds', balance: 100n },
+    });
+  });
+});
