@@ -83,6 +83,7 @@ export const Message = z.discriminatedUnion('type', [
       'no_amount',
       'no_number',
       'ambiguous',
+      'amount_unclear',
       'amount_is_zero',
       'amount_too_large',
       'amount_too_precise',
