@@ -16,12 +16,13 @@ export const RPC_TRANSPORT = Symbol('smspay rpc');
 export const Answers = (contract: Contract): MethodDecorator => MessagePattern(contract.subject, RPC_TRANSPORT, { contract });
 
 /** Hands the exception on to `RpcServer`, which logs it once; Nest's own filter would hide it there. */
-@Catch()
 export class PassOn implements ExceptionFilter {
   catch(exception: unknown) {
     return throwError(() => exception);
   }
 }
+// Not as a decorator, so that tools can run this file as it is.
+Catch()(PassOn);
 
 const text = { encoder: new TextEncoder(), decoder: new TextDecoder() };
 

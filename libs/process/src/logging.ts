@@ -5,7 +5,7 @@ import { pino } from 'pino';
 /** JSON lines on stdout. `msg` is a constant sentence, values are fields (style.md § 4). Redaction is the net below, not the plan. */
 export const log = pino({
   level: process.env['LOG_LEVEL'] || 'info',
-  base: { service: process.env['SMSPAY_SERVICE'] ?? 'smspay' },
+  base: null,
   timestamp: pino.stdTimeFunctions.isoTime,
   formatters: { level: (label) => ({ level: label }) },
   mixin: () => {

@@ -44,7 +44,7 @@ export async function runService<Schema extends z.ZodObject>(service: Service<Sc
     logger: nestLogger,
     abortOnError: false,
   });
-  app.connectMicroservice({ strategy: server }).useGlobalFilters(new PassOn());
+  app.connectMicroservice({ strategy: server }, { deferInitialization: true }).useGlobalFilters(new PassOn());
   if (settings.MONGODB_URI) lifecycle.track(app.get(Database).open(lifecycle));
 
   await app.startAllMicroservices();

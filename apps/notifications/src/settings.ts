@@ -1,0 +1,9 @@
+import { commonSettings, keyFile } from '#libs/service';
+import { z } from 'zod';
+
+/** The environment of notifications. It keeps nothing, so it has no database. */
+export const settings = z.object({
+  ...commonSettings.shape,
+  DATA_KEYS: keyFile.describe('file with the keys that seal what carries a secret, {"<id>": "<base64 of 32 bytes>", …}'),
+});
+export type Settings = z.output<typeof settings>;

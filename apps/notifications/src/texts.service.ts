@@ -1,0 +1,43 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type Event, type QueuedText, QueueTexts, type ResponseOf, type Tell } from '#libs/contracts';
+import { RpcClient } from '#libs/messaging';
+import { crashPoint, DataKeys, Secret, SETTINGS } from '#libs/service';
+import { renderText } from './domain/render.ts';
+import type { Settings } from './settings.ts';
+
+/** Turns events into texts, each in its reader's language, and hands them to the gateway's outbox. */
+@Injectable()
+export class TextsService {
+  private readonly dataKeys: DataKeys;
+
+  constructor(
+    private readonly rpc: RpcClient,
+    @Inject(SETTINGS) settings: Settings,
+  ) {
+    this.dataKeys = new DataKeys(settings.DATA_KEYS);
+  }
+
+  async tell(events: Event[]): Promise<ResponseOf<typeof Tell>> {
+    const texts = events.map((event) => this.textOf(event));
+    crashPoint('notifications: before texts are queued');
+    await this.rpc.ask(QueueTexts, { texts });
+    crashPoint('notifications: texts queued');
+    return {};
+  }
+
+  private textOf(event: Event): QueuedText {
+    const { id: eventId, to, currency, dropAt, sendFrom, message } = event;
+    const id = `${eventId}:${to.number}`;
+    const text = renderText(message, to.language, currency, (code) => this.dataKeys.open(code, `code:${eventId}`).reveal());
+    return {
+      id,
+      to: to.number,
+      language: to.language,
+      text: this.dataKeys.seal(new Secret(text), `text:${id}`),
+      carriesCode: dropAt !== undefined,
+      ...(to.link ? { link: to.link } : {}),
+      ...(sendFrom ? { from: sendFrom } : {}),
+      ...(dropAt ? { dropAt } : {}),
+    };
+  }
+}

@@ -1,0 +1,246 @@
+import { ConflictException, Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { InjectModel } from '@nestjs/mongoose';
+import {
+  answerOf,
+  CarryOut,
+  type Language,
+  type Message,
+  Msisdn,
+  OpenWallet,
+  type PaymentCommand,
+  ReadBalance,
+  ReadStatement,
+  Tell,
+} from '#libs/contracts';
+import { Redrive, RpcClient } from '#libs/messaging';
+import { insertOrRead } from '#libs/mongo';
+import {
+  counter,
+  crashPoint,
+  DataKeys,
+  gauge,
+  Lifecycle,
+  log,
+  masked,
+  Secret,
+  SETTINGS,
+  span,
+  SpanKind,
+  traceparent,
+} from '#libs/service';
+import type { Model } from 'mongoose';
+import { parse, type Parsed } from './domain/grammar.ts';
+import { senderOf } from './domain/sender.ts';
+import type { InboundSms } from './inbound.controller.ts';
+import { InboxMessage } from './inbox.schema.ts';
+import type { Settings } from './settings.ts';
+
+/** Longer than understanding takes; a crash is found again after it. */
+const LEASE_MS = 10_000;
+const TRIES_MAX = 8;
+/** Help that nobody asked for comes at most once in this. */
+const HELP_EVERY_MS = 5 * 60_000;
+const HISTORY_MAX = 5;
+const LANGUAGE: Language = 'en';
+
+const receivedTotal = counter('smspay_sms_received_total', 'SMS by what came of them', ['result']);
+
+/** What to do for one SMS: ask transactions, tell its sender something, or nothing. `outcome` is kept in the inbox. */
+type Response = { outcome: string; message?: Message; unasked?: boolean };
+
+/** Takes SMS: recorded first, understood and carried out from what was recorded. */
+@Injectable()
+export class InboundService implements OnModuleInit {
+  private readonly redrive: Redrive<InboxMessage>;
+  private readonly dataKeys: DataKeys;
+
+  constructor(
+    @InjectModel(InboxMessage.name) private readonly inbox: Model<InboxMessage>,
+    private readonly rpc: RpcClient,
+    lifecycle: Lifecycle,
+    @Inject(SETTINGS) private readonly settings: Settings,
+  ) {
+    this.dataKeys = new DataKeys(settings.DATA_KEYS);
+    this.redrive = new Redrive({
+      model: inbox,
+      what: 'inbox',
+      drive: (sms) => this.understand(sms),
+      leaseMs: LEASE_MS,
+      triesMax: TRIES_MAX,
+      lifecycle,
+    });
+    gauge('smspay_inbox_oldest_seconds', 'Age of the oldest SMS without an outcome', () => this.oldestSeconds());
+  }
+
+  onModuleInit(): void {
+    this.redrive.start();
+  }
+
+  /** Records one SMS under the provider's id. Seen before: nothing happens again. The same id with other contents is an error. */
+  async take(sms: InboundSms): Promise<void> {
+    await span('sms inbound', () => this.record(sms), { kind: SpanKind.SERVER, attributes: { 'sms.id': sms.MessageSid } });
+  }
+
+  private async record({ MessageSid: smsId, From: from, To: to, Body: body, NumMedia: media }: InboundSms): Promise<void> {
+    const recordedAt = new Date();
+    crashPoint('gateway: before an SMS is stored');
+    const { inserted, stored } = await insertOrRead(this.inbox, {
+      _id: smsId,
+      from,
+      to,
+      text: this.dataKeys.seal(new Secret(body), `inbox:${smsId}`),
+      media,
+      recordedAt,
+      nextTryAt: new Date(recordedAt.getTime() + LEASE_MS),
+      tries: 0,
+      traceparent: traceparent(),
+    } as InboxMessage);
+    crashPoint('gateway: SMS stored');
+    if (inserted) {
+      this.redrive.driveNow(stored);
+      return;
+    }
+    const same = stored.from === from && stored.to === to && (!stored.text || this.open(stored) === body);
+    if (!same) {
+      log.error({ smsId }, 'an SMS id came again with other contents');
+      throw new ConflictException('this MessageSid was recorded with other contents');
+    }
+  }
+
+  private async understand(sms: InboxMessage): Promise<void> {
+    const { outcome, message, unasked } = await this.respond(sms);
+    crashPoint('gateway: command carried out');
+    const silent = unasked && (await this.helpedLately(sms));
+    if (message && !silent) {
+      await this.rpc.ask(Tell, {
+        events: [
+          {
+            id: answerOf(sms._id),
+            to: { number: sms.from as Msisdn, language: LANGUAGE },
+            currency: this.settings.CURRENCY,
+            ...this.sendFrom(sms),
+            message,
+          },
+        ],
+      });
+      crashPoint('gateway: answer told');
+    }
+    await this.inbox.updateOne({ _id: sms._id }, { $set: { outcome: silent ? 'silence' : outcome }, $unset: { nextTryAt: 1 } });
+    crashPoint('gateway: inbox closed');
+    receivedTotal.inc({ result: silent ? 'silence' : outcome });
+    log.info({ smsId: sms._id, msisdn: masked(sms.from), outcome: silent ? 'silence' : outcome }, 'sms understood');
+  }
+
+  private async respond(sms: InboxMessage): Promise<Response> {
+    const sender = senderOf(sms.from, this.settings.COUNTRIES);
+    if ('silence' in sender) return { outcome: sender.silence };
+    const { CURRENCY: currency, DEFAULT_REGION: region, COUNTRIES: countries } = this.settings;
+    const text = this.open(sms);
+    if (sms.media > 0 && text.trim() === '') return { outcome: 'text_only', message: { type: 'text_only' }, unasked: true };
+    return this.carryOut(sms, sender.number, parse(text, { region, countries, currency, language: LANGUAGE }));
+  }
+
+  private async carryOut(sms: InboxMessage, number: Msisdn, parsed: Parsed): Promise<Response> {
+    switch (parsed.type) {
+      case 'join':
+        return told(await this.join(sms, number, parsed.name));
+      case 'balance':
+        return told(await this.balance(number));
+      case 'history':
+        return told(await this.history(number));
+      case 'pay':
+      case 'request':
+      case 'status':
+        return this.ask(sms, number, parsed);
+      case 'code':
+        return this.ask(sms, number, { type: 'code', code: this.sealCode(sms, parsed.code) });
+      case 'no':
+        return this.ask(
+          sms,
+          number,
+          parsed.of?.by === 'code'
+            ? { type: 'no', of: { by: 'code', code: this.sealCode(sms, parsed.of.code) } }
+            : { type: 'no', ...(parsed.of ? { of: parsed.of } : {}) },
+        );
+      case 'menu':
+        return told({ type: 'menu' });
+      case 'ref_unknown':
+        return told({ type: 'ref_unknown', ref: parsed.ref });
+      case 'not_understood':
+        return told({ type: 'not_understood', command: parsed.command, why: parsed.why });
+      case 'unknown':
+        return { outcome: 'help', message: { type: 'help' }, unasked: true };
+      case 'reserved':
+      case 'silence':
+        return { outcome: parsed.type };
+      default:
+        return parsed satisfies never;
+    }
+  }
+
+  private async ask(sms: InboxMessage, from: Msisdn, command: PaymentCommand): Promise<Response> {
+    const answer = await this.rpc.ask(CarryOut, {
+      smsId: sms._id,
+      from,
+      language: LANGUAGE,
+      recordedAt: sms.recordedAt,
+      command,
+    });
+    return answer.result === 'taken' ? { outcome: command.type } : told(answer.message);
+  }
+
+  private async join(sms: InboxMessage, number: Msisdn, name = ''): Promise<Message> {
+    const { result, party, balance } = await this.rpc.ask(OpenWallet, { number, name, language: LANGUAGE, cause: sms._id });
+    return { type: result === 'opened' ? 'joined' : 'already_joined', name: party.name, balance };
+  }
+
+  private async balance(number: Msisdn): Promise<Message> {
+    const answer = await this.rpc.ask(ReadBalance, { number });
+    return answer.result === 'balance' ? { type: 'balance', balance: answer.balance, held: answer.held } : { type: 'no_wallet' };
+  }
+
+  private async history(number: Msisdn): Promise<Message> {
+    const answer = await this.rpc.ask(ReadStatement, { number, limit: HISTORY_MAX });
+    return answer.result === 'statement'
+      ? { type: 'history', balance: answer.balance, entries: answer.entries }
+      : { type: 'no_wallet' };
+  }
+
+  private sealCode(sms: InboxMessage, code: string) {
+    return this.dataKeys.seal(new Secret(code), `code:${sms._id}`);
+  }
+
+  private open(sms: InboxMessage): string {
+    if (!sms.text) throw new Error('the text was erased');
+    return this.dataKeys.open(sms.text, `inbox:${sms._id}`).reveal();
+  }
+
+  /** A person is answered from the number that they wrote to. */
+  private sendFrom(sms: InboxMessage): { sendFrom?: Msisdn } {
+    const ours = this.settings.SMS_NUMBERS;
+    const to = Msisdn.safeParse(sms.to);
+    return to.success && 'numbers' in ours && ours.numbers.includes(to.data) ? { sendFrom: to.data } : {};
+  }
+
+  private async helpedLately(sms: InboxMessage): Promise<boolean> {
+    const since = new Date(sms.recordedAt.getTime() - HELP_EVERY_MS);
+    return (
+      (await this.inbox.exists({
+        from: sms.from,
+        recordedAt: { $gt: since, $lte: sms.recordedAt },
+        outcome: { $in: ['help', 'text_only'] },
+        _id: { $ne: sms._id },
+      })) !== null
+    );
+  }
+
+  private async oldestSeconds(): Promise<number> {
+    const oldest = await this.inbox
+      .findOne({ nextTryAt: { $exists: true } })
+      .sort({ nextTryAt: 1 })
+      .lean<InboxMessage>();
+    return oldest ? (Date.now() - oldest.recordedAt.getTime()) / 1000 : 0;
+  }
+}
+
+const told = (message: Message): Response => ({ outcome: message.type, message });

@@ -1,0 +1,28 @@
+import { Prop, Schema, SchemaFactory } from '@nestjs/mongoose';
+import type { Sealed, SmsId } from '#libs/contracts';
+import type { Driven } from '#libs/messaging';
+
+/** One SMS as the provider handed it over, recorded before the provider is answered. Its id is the provider's and never erased. */
+@Schema({ collection: 'inbox', versionKey: false, strict: 'throw' })
+export class InboxMessage implements Driven {
+  @Prop({ type: String }) _id!: SmsId;
+  @Prop({ type: String, required: true }) from!: string;
+  @Prop({ type: String, required: true }) to!: string;
+  /** Sealed for `inbox:<_id>`. Absent after its time. */
+  @Prop({ type: String }) text?: Sealed;
+  /** How many pictures and the like came with it; never fetched. */
+  @Prop({ type: Number, required: true }) media!: number;
+  @Prop({ type: Date, required: true }) recordedAt!: Date;
+  /** What came of it; absent while it is open. */
+  @Prop({ type: String }) outcome?: string;
+  @Prop({ type: Date }) nextTryAt?: Date;
+  @Prop({ type: Number, required: true }) tries!: number;
+  @Prop({ type: Number }) waits?: number;
+  @Prop({ type: Object }) dead?: { reason: string; at: Date };
+  @Prop({ type: String }) traceparent?: string;
+}
+
+export const InboxSchema = SchemaFactory.createForClass(InboxMessage)
+  .index({ nextTryAt: 1 }, { sparse: true })
+  .index({ from: 1, recordedAt: 1 })
+  .index({ recordedAt: 1 });

@@ -1,0 +1,226 @@
+import { randomBytes } from 'node:crypto';
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { InjectModel } from '@nestjs/mongoose';
+import type { QueuedText, QueueTexts, ResponseOf } from '#libs/contracts';
+import { Redrive } from '#libs/messaging';
+import { insertOrRead, isDuplicateKey } from '#libs/mongo';
+import {
+  counter,
+  crashPoint,
+  DataKeys,
+  gauge,
+  Lifecycle,
+  log,
+  masked,
+  SETTINGS,
+  span,
+  SpanKind,
+  traceparent,
+} from '#libs/service';
+import type { Model } from 'mongoose';
+import type { DeliveryReport } from './delivery.controller.ts';
+import { isEnd, stateOfReport, statesBefore } from './domain/delivery.ts';
+import { InboxMessage } from './inbox.schema.ts';
+import { OutboxText } from './outbox.schema.ts';
+import { Twilio } from './providers/twilio.ts';
+import type { Settings } from './settings.ts';
+
+/** A try whose outcome is not known is settled only after this without a callback (design.md). Longer than a POST may take. */
+const SETTLE_MS = 30_000;
+const LEASE_MS = 5_000;
+const TRIES_MAX = 8;
+
+const sentTotal = counter('smspay_sms_sent_total', 'Tries to hand a text to the provider, by their result', ['result']);
+const deliveredTotal = counter('smspay_sms_delivery_total', 'Texts by what their delivery reports said at last', ['state']);
+
+/** Sends texts: stored first, each try stored before its POST, followed to the phone. */
+@Injectable()
+export class OutboundService implements OnModuleInit {
+  private readonly redrive: Redrive<OutboxText>;
+  private readonly dataKeys: DataKeys;
+
+  constructor(
+    @InjectModel(OutboxText.name) private readonly outbox: Model<OutboxText>,
+    @InjectModel(InboxMessage.name) private readonly inbox: Model<InboxMessage>,
+    private readonly twilio: Twilio,
+    lifecycle: Lifecycle,
+    @Inject(SETTINGS) private readonly settings: Settings,
+  ) {
+    this.dataKeys = new DataKeys(settings.DATA_KEYS);
+    this.redrive = new Redrive({
+      model: outbox,
+      what: 'outbox',
+      drive: (text) => this.drive(text),
+      leaseMs: LEASE_MS,
+      triesMax: TRIES_MAX,
+      lifecycle,
+    });
+    gauge('smspay_outbox_oldest_seconds', 'Age of the oldest text not handed over', () => this.oldestSeconds());
+  }
+
+  onModuleInit(): void {
+    this.redrive.start();
+  }
+
+  /** Returning means: the outbox holds these texts, or others under their ids. */
+  async queue(texts: QueuedText[]): Promise<ResponseOf<typeof QueueTexts>> {
+    await Promise.all(texts.map((text) => this.queueOne(text)));
+    return {};
+  }
+
+  private async queueOne({ id, from, ...text }: QueuedText): Promise<void> {
+    crashPoint('gateway: before a text is stored');
+    const { inserted, stored } = await insertOrRead(this.outbox, {
+      ...text,
+      _id: id,
+      from: from ?? (await this.numberFor(text.to)),
+      createdAt: new Date(),
+      state: 'queued',
+      callbackId: randomBytes(12).toString('hex'),
+      sends: [],
+      tries: 0,
+      nextTryAt: new Date(Date.now() + LEASE_MS),
+      traceparent: traceparent(),
+    } as OutboxText);
+    crashPoint('gateway: text stored');
+    if (inserted) this.redrive.driveNow(stored);
+  }
+
+  // A person keeps the number that they and the server first used.
+  private async numberFor(to: string): Promise<string> {
+    const from = this.settings.SMS_NUMBERS;
+    if ('service' in from) return from.service;
+    const [only = ''] = from.numbers;
+    if (from.numbers.length === 1) return only;
+    const first = await this.inbox.findOne({ from: to }).sort({ recordedAt: 1 }).lean<InboxMessage>();
+    return from.numbers.find((number) => number === first?.to) ?? only;
+  }
+
+  private async drive(text: OutboxText): Promise<void> {
+    if (text.state === 'trying' && (await this.adopt(text))) return;
+    if (text.dropAt && text.dropAt <= new Date()) {
+      await this.outbox.updateOne({ _id: text._id, state: text.state }, { $set: { state: 'dropped' }, $unset: { nextTryAt: 1 } });
+      sentTotal.inc({ result: 'dropped' });
+      log.warn({ textId: text._id }, 'text dropped: its time is over');
+      return;
+    }
+    await this.send(text);
+  }
+
+  /** The try may have been taken, and its reply and callbacks lost: the provider's list decides (design.md). True if it has it. */
+  private async adopt(text: OutboxText): Promise<boolean> {
+    const [since] = text.sends;
+    if (!since) return false;
+    const sids = await span('provider list', () => this.twilio.find(text.to, since, this.open(text)), { kind: SpanKind.CLIENT });
+    for (const sid of sids) {
+      try {
+        await this.outbox.updateOne(
+          { _id: text._id, state: 'trying' },
+          { $set: { state: 'handed_over', sid }, $unset: { nextTryAt: 1 } },
+        );
+        sentTotal.inc({ result: 'adopted' });
+        log.info({ textId: text._id, sid }, 'text found in the list of the provider');
+        return true;
+      } catch (error) {
+        // This message is another text's.
+        if (!isDuplicateKey(error)) throw error;
+      }
+    }
+    return false;
+  }
+
+  private async send(text: OutboxText): Promise<void> {
+    const began = new Date();
+    const { modifiedCount } = await this.outbox.updateOne(
+      { _id: text._id, state: text.state, [`sends.${text.sends.length}`]: { $exists: false } },
+      { $set: { state: 'trying', nextTryAt: new Date(began.getTime() + SETTLE_MS) }, $push: { sends: began } },
+    );
+    if (modifiedCount === 0) return;
+    crashPoint('gateway: try stored');
+    const sent = await span(
+      'provider send',
+      () =>
+        this.twilio.send({
+          to: text.to,
+          from: text.from,
+          body: this.open(text),
+          callbackUrl: `${this.settings.PUBLIC_URL.replace(/\/$/, '')}/sms/status?text=${text.callbackId}`,
+          validitySeconds: text.dropAt && (text.dropAt.getTime() - Date.now()) / 1000,
+        }),
+      { kind: SpanKind.CLIENT },
+    );
+    crashPoint('gateway: provider answered');
+    sentTotal.inc({ result: sent.result });
+    switch (sent.result) {
+      case 'accepted':
+        // Callbacks may have brought it further already.
+        await this.outbox.updateOne(
+          { _id: text._id, state: 'trying' },
+          { $set: { state: 'handed_over', sid: sent.sid }, $unset: { nextTryAt: 1 } },
+        );
+        crashPoint('gateway: handed over');
+        return;
+      case 'not_taken': {
+        const waits = (text.waits ?? 0) + 1;
+        const waitMs = Math.min(15_000, 500 * 2 ** Math.min(waits, 6)) * (0.5 + Math.random() / 2);
+        log.warn({ textId: text._id, why: sent.why, waits }, 'the provider did not take a text; it is sent again');
+        await this.outbox.updateOne(
+          { _id: text._id, state: 'trying' },
+          { $set: { state: 'queued', waits, nextTryAt: new Date(Date.now() + waitMs) } },
+        );
+        return;
+      }
+      case 'refused':
+        log.error(
+          { textId: text._id, msisdn: masked(text.to), errorCode: sent.errorCode },
+          'the provider refused a text for good',
+        );
+        await this.outbox.updateOne(
+          { _id: text._id, state: 'trying' },
+          {
+            $set: {
+              state: 'failed',
+              errorCode: sent.errorCode,
+              dead: { reason: `provider error ${sent.errorCode}`, at: new Date() },
+            },
+            $unset: { nextTryAt: 1 },
+          },
+        );
+        return;
+      case 'ambiguous':
+        log.warn(
+          { textId: text._id, why: sent.why },
+          'it is not known whether the provider took a text; its callback or its list will tell',
+        );
+        return;
+      default:
+        sent satisfies never;
+    }
+  }
+
+  /** A delivery report: moves the text's state forward only, and brings the SID if the reply to the POST was lost. */
+  async report(callbackId: string, { MessageSid, MessageStatus, ErrorCode }: DeliveryReport): Promise<void> {
+    const state = stateOfReport(MessageStatus);
+    if (!state) return;
+    const { modifiedCount } = await this.outbox.updateOne(
+      { callbackId, state: { $in: statesBefore(state) } },
+      { $set: { state, sid: MessageSid, ...(ErrorCode ? { errorCode: ErrorCode } : {}) }, $unset: { nextTryAt: 1 } },
+    );
+    if (modifiedCount === 0 || !isEnd(state)) return;
+    deliveredTotal.inc({ state });
+    if (state !== 'delivered') log.warn({ sid: MessageSid, state, errorCode: ErrorCode }, 'text not delivered');
+  }
+
+  private open(text: OutboxText): string {
+    if (!text.text) throw new Error('the text was erased');
+    return this.dataKeys.open(text.text, `text:${text._id}`).reveal();
+  }
+
+  private async oldestSeconds(): Promise<number> {
+    const oldest = await this.outbox
+      .findOne({ nextTryAt: { $exists: true } })
+      .sort({ nextTryAt: 1 })
+      .lean<OutboxText>();
+    return oldest ? (Date.now() - oldest.createdAt.getTime()) / 1000 : 0;
+  }
+}

@@ -1,0 +1,40 @@
+import { Prop, Schema, SchemaFactory } from '@nestjs/mongoose';
+import type { Language, Link, Msisdn, Sealed } from '#libs/contracts';
+import type { Driven } from '#libs/messaging';
+import type { TextState } from './domain/delivery.ts';
+
+/** One text to one person. Under its id (`<event>:<number>`) the first one stored is sent. */
+@Schema({ collection: 'outbox', versionKey: false, strict: 'throw' })
+export class OutboxText implements Driven {
+  @Prop({ type: String }) _id!: string;
+  @Prop({ type: String, required: true }) to!: Msisdn;
+  /** The recipient's wallet link, where they have one: a waiting text never passes to the number's next owner. */
+  @Prop({ type: String }) link?: Link;
+  @Prop({ type: String, required: true }) language!: Language;
+  /** Of our numbers, or our Messaging Service. */
+  @Prop({ type: String, required: true }) from!: string;
+  /** Sealed for `text:<_id>`. Absent after its time. */
+  @Prop({ type: String }) text?: Sealed;
+  @Prop({ type: Boolean, required: true }) carriesCode!: boolean;
+  @Prop({ type: Date }) dropAt?: Date;
+  @Prop({ type: Date, required: true }) createdAt!: Date;
+  @Prop({ type: String, required: true }) state!: TextState;
+  /** Stands in the callback's URL, and so names the SID even if the reply to the POST was lost. */
+  @Prop({ type: String, required: true }) callbackId!: string;
+  /** When each try began, stored before its POST. */
+  @Prop({ type: [Date], required: true }) sends!: Date[];
+  /** The provider's id of the message. */
+  @Prop({ type: String }) sid?: string;
+  @Prop({ type: Number }) errorCode?: number;
+  @Prop({ type: Date }) nextTryAt?: Date;
+  @Prop({ type: Number, required: true }) tries!: number;
+  @Prop({ type: Number }) waits?: number;
+  @Prop({ type: Object }) dead?: { reason: string; at: Date };
+  @Prop({ type: String }) traceparent?: string;
+}
+
+export const OutboxSchema = SchemaFactory.createForClass(OutboxText)
+  .index({ callbackId: 1 }, { unique: true })
+  .index({ sid: 1 }, { unique: true, sparse: true })
+  .index({ nextTryAt: 1 }, { sparse: true })
+  .index({ createdAt: 1 });

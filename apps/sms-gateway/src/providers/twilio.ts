@@ -1,0 +1,89 @@
+import { Agent } from 'node:http';
+import type { Msisdn } from '#libs/contracts';
+import { Injectable, Inject } from '@nestjs/common';
+import { SETTINGS } from '#libs/service';
+import twilio from 'twilio';
+import type { Settings } from '../settings.ts';
+
+const TWILIO = 'https://api.twilio.com';
+/** Twilio's bound on ValidityPeriod. */
+const VALIDITY_MAX_S = 36_000;
+const TIMEOUT_MS = 10_000;
+/** Clocks differ, and `date_created` has whole seconds. */
+const CLOCK_SLACK_MS = 5_000;
+
+/** What one try to send says. `not_taken`: the provider did not take it, sending again is safe. `ambiguous`: it may have taken it. */
+export type SendResult =
+  | { result: 'accepted'; sid: string }
+  | { result: 'not_taken'; why: string }
+  | { result: 'refused'; errorCode: number }
+  | { result: 'ambiguous'; why: string };
+
+export interface TextToSend {
+  to: Msisdn;
+  from: string;
+  body: string;
+  callbackUrl: string;
+  /** Seconds after which the provider must not hand it over any more. */
+  validitySeconds?: number | undefined;
+}
+
+/** Twilio's REST API, by its own SDK. */
+@Injectable()
+export class Twilio {
+  private readonly client: ReturnType<typeof twilio>;
+
+  constructor(@Inject(SETTINGS) settings: Settings) {
+    const httpClient = new twilio.RequestClient({ timeout: TIMEOUT_MS, keepAlive: true, maxSockets: 50 });
+    httpClient.axios.defaults.httpAgent = new Agent({ keepAlive: true, maxSockets: 50 });
+    const apiUrl = settings.TWILIO_API_URL?.replace(/\/$/, '');
+    if (apiUrl) {
+      const request = httpClient.request.bind(httpClient);
+      httpClient.request = (options) => request({ ...options, uri: options.uri.replace(TWILIO, apiUrl) });
+    }
+    this.client = twilio(settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN, { httpClient });
+  }
+
+  /** One POST. The API has no idempotency key, so what is not plainly taken or refused is ambiguous (design.md, "Receiving and sending"). */
+  async send({ to, from, body, callbackUrl, validitySeconds }: TextToSend): Promise<SendResult> {
+    try {
+      const message = await this.client.messages.create({
+        to,
+        body,
+        statusCallback: callbackUrl,
+        ...(from.startsWith('MG') ? { messagingServiceSid: from } : { from }),
+        ...(validitySeconds ? { validityPeriod: Math.max(1, Math.min(VALIDITY_MAX_S, Math.floor(validitySeconds))) } : {}),
+      });
+      return { result: 'accepted', sid: message.sid };
+    } catch (error) {
+      return resultOf(error);
+    }
+  }
+
+  /** The SIDs of messages to `to` created since `since` whose body ends with ours (a trial account puts words before it), newest first. */
+  async find(to: Msisdn, since: Date, body: string): Promise<string[]> {
+    const messages = await this.client.messages.list({
+      to,
+      dateSentAfter: new Date(since.getTime() - CLOCK_SLACK_MS),
+      limit: 200,
+    });
+    return messages
+      .filter((message) => message.dateCreated.getTime() >= since.getTime() - CLOCK_SLACK_MS && message.body.endsWith(body))
+      .map((message) => message.sid);
+  }
+}
+
+function resultOf(error: unknown): SendResult {
+  if (error instanceof twilio.RestException) {
+    if (error.status === 429) return { result: 'not_taken', why: 'provider says 429' };
+    // A wrong or expired token is ours to mend: no text is lost to it.
+    if (error.status === 401 || error.status === 403)
+      return { result: 'not_taken', why: `provider says ${error.status}: check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN` };
+    if (error.status >= 400 && error.status < 500) return { result: 'refused', errorCode: error.code ?? error.status };
+    return { result: 'ambiguous', why: `provider says ${error.status}` };
+  }
+  const code = (error as { code?: string }).code ?? 'unknown';
+  return code === 'ECONNREFUSED' || code === 'ENOTFOUND' || code === 'EAI_AGAIN'
+    ? { result: 'not_taken', why: code }
+    : { result: 'ambiguous', why: code };
+}

@@ -1,0 +1,24 @@
+import { Module } from '@nestjs/common';
+import { MongooseModule } from '@nestjs/mongoose';
+import { DeadLettersController } from './dead-letters.controller.ts';
+import { DeadLettersService } from './dead-letters.service.ts';
+import { DeliveryController } from './delivery.controller.ts';
+import { InboundController } from './inbound.controller.ts';
+import { InboundService } from './inbound.service.ts';
+import { InboxMessage, InboxSchema } from './inbox.schema.ts';
+import { OutboundService } from './outbound.service.ts';
+import { OutboxSchema, OutboxText } from './outbox.schema.ts';
+import { Twilio } from './providers/twilio.ts';
+import { TextsController } from './texts.controller.ts';
+
+@Module({
+  imports: [
+    MongooseModule.forFeature([
+      { name: InboxMessage.name, schema: InboxSchema },
+      { name: OutboxText.name, schema: OutboxSchema },
+    ]),
+  ],
+  controllers: [InboundController, DeliveryController, TextsController, DeadLettersController],
+  providers: [InboundService, OutboundService, DeadLettersService, Twilio],
+})
+export class SmsGatewayModule {}

@@ -1,0 +1,42 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Town } from './town.ts';
+
+const FILE = fileURLToPath(new URL('../../../docs/conversations.md', import.meta.url));
+const HEAD = `# Conversations
+
+Every conversation that the server can have with a phone, as the tests hold it (\`test/conversations.e2e.ts\` writes this page). \`→\` is a
+text that the person sends, \`←\` one that they get. Codes and references differ each time; here they are always 493817 and K7MP2QX.
+`;
+
+/** Collects what people texted in each test, for docs/conversations.md. */
+export class ConversationBook {
+  readonly #chapters: string[] = [];
+
+  /** Takes what was said in `town` since the last chapter. */
+  chapter(title: string, town: Town): void {
+    const lines = town.conversation
+      .splice(0)
+      .map(({ who, direction, body }) => `${who} ${direction === 'sends' ? '→' : '←'} ${fold(body)}`);
+    this.#chapters.push(`\n## ${title[0]?.toUpperCase()}${title.slice(1)}\n\n\`\`\`\n${lines.join('\n')}\n\`\`\`\n`);
+  }
+
+  /** Writes the page; in CI a page that differs is an error, since somebody forgot to commit it. */
+  write(): void {
+    const page = HEAD + this.#chapters.join('');
+    const written = readFileSync(FILE, { encoding: 'utf8', flag: 'a+' });
+    if (written === page) return;
+    if (process.env['CI']) throw new Error('docs/conversations.md is stale: run the tests and commit it');
+    writeFileSync(FILE, page);
+  }
+}
+
+/** What differs each time, made the same; what cannot be printed, made visible. */
+const fold = (body: string) =>
+  body
+    .replace(/\b\d{6}\b/g, '493817')
+    .replace(/\b(?=[2-9A-Z]*\d)[2-9A-HJKMNP-TV-Z]{7}\b/g, 'K7MP2QX')
+    .replace(/(\b(?:Ref|ref|NO|HIST|UNDO) )[2-9A-HJKMNP-TV-Z]{7}\b/g, '$1K7MP2QX')
+    .replace(/\d{4}-\d{2}-\d{2}/g, '2026-11-25')
+    .replace(/[\p{Cc}\p{Cf}]/gu, (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, '0')}`)
+    .replace(/^(.{200}).+$/su, '$1…');

@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { verify } from '#libs/ledger';
+import type { mongo } from 'mongoose';
+import { ledgerSource } from './ledger-source.ts';
+import { until } from './service-process.ts';
+import type { Town } from './town.ts';
+
+/** Checks I1–I7 of a town against its databases and its phones, once everything has its outcome. Throws with all that is wrong. */
+export async function checkInvariants(town: Town, timeoutMs: number): Promise<void> {
+  await quiet(town, timeoutMs);
+  const wrong: string[] = [];
+  const claim = (holds: boolean, what: string) => holds || wrong.push(what);
+
+  // I1–I3: the ledger, walked.
+  const keys = Object.entries(JSON.parse(readFileSync(town.secrets.LEDGER_KEY, 'utf8')) as Record<string, string>);
+  const report = await verify(
+    ledgerSource(town.db('wallet')),
+    keys.map(([id, key]) => ({ id, key: Buffer.from(key, 'base64') })),
+    'Africa/Nairobi',
+  );
+  wrong.push(...report.problems.map((problem) => `ledger: ${problem}`));
+  for (const [currency, sum] of report.sums) claim(sum === 0n, `I1: all balances in ${currency} sum to ${sum}`);
+
+  const inbox = await town.db('sms-gateway').collection<Stored>('inbox').find().toArray();
+  const outbox = await town.db('sms-gateway').collection<Stored>('outbox').find().toArray();
+  const payments = await town.db('transactions').collection<Stored>('payments').find().toArray();
+  const transfers = new Map(
+    (await town.db('wallet').collection<Stored>('transfers').find().toArray()).map((transfer) => [transfer._id, transfer]),
+  );
+
+  // I4: one outcome each, and no text twice at a phone.
+  for (const sms of inbox) claim(sms['outcome'] !== undefined, `I4: SMS ${sms._id} has no outcome`);
+  const sids = outbox.map((text) => text['sid']).filter((sid) => sid !== undefined);
+  claim(new Set(sids).size === sids.length, 'I4: two texts share a message of the provider');
+  for (const text of outbox)
+    claim(
+      ['delivered', 'undelivered', 'dropped', 'failed', 'sent', 'handed_over'].includes(text['state']),
+      `I4: text ${text._id} is ${text['state']}`,
+    );
+
+  for (const payment of payments) {
+    const transfer = transfers.get(`pay:${payment._id}`);
+    const texts = (tale: string) => outbox.filter((text) => text._id.startsWith(`${payment._id}:${tale}:`)).length;
+    switch (payment['state']) {
+      case 'completed':
+        // I5, I6.
+        claim(
+          transfer?.['kind'] === 'payment' && transfer['amount'] === payment['amount'],
+          `I5: payment ${payment._id} is completed without its transfer`,
+        );
+        claim(
+          texts('paid') === 1 && texts('received') === 1,
+          `I6: payment ${payment._id} has ${texts('paid')} and ${texts('received')} receipts`,
+        );
+        break;
+      case 'declined':
+      case 'cancelled':
+      case 'expired':
+      case 'failed':
+        claim(
+          transfer?.['kind'] === 'refused',
+          `I5: payment ${payment._id} is ${payment['state']}, its transfer is ${transfer?.['kind']}`,
+        );
+        claim(texts('not_paid') === 1, `I6: payment ${payment._id} was not told as ${payment['state']}`);
+        break;
+      default:
+        claim(transfer === undefined, `I5: payment ${payment._id} is ${payment['state']} but has a ${transfer?.['kind']}`);
+    }
+  }
+  for (const [id, transfer] of transfers) {
+    if (id.startsWith('pay:'))
+      claim(
+        payments.some((payment) => `pay:${payment._id}` === id && payment['state'] !== 'awaiting_confirmation'),
+        `I6: ${id} (${transfer['kind']}) belongs to no ended payment`,
+      );
+  }
+
+  // I7: what was answered 2xx is recorded; what was told is true.
+  const recorded = new Set(inbox.map((sms) => sms._id));
+  for (const sid of town.taken) claim(recorded.has(sid), `I7: SMS ${sid} was answered 2xx and is not in the inbox`);
+  if (wrong.length > 0) throw new Error(`invariants broken:\n${wrong.join('\n')}`);
+}
+
+interface Stored extends mongo.BSON.Document {
+  _id: string;
+}
+
+/** Waits until nothing is under way: no SMS without outcome, nothing untold, no text not handed over. */
+async function quiet(town: Town, timeoutMs: number): Promise<void> {
+  const left: Record<string, number> = {};
+  await until(
+    async () => {
+      left['inbox'] = await town
+        .db('sms-gateway')
+        .collection('inbox')
+        .countDocuments({ nextTryAt: { $exists: true } });
+      left['untold'] = await town
+        .db('transactions')
+        .collection('payments')
+        .countDocuments({ 'untold.0': { $exists: true } });
+      left['outbox'] = await town
+        .db('sms-gateway')
+        .collection('outbox')
+        .countDocuments({ nextTryAt: { $exists: true } });
+      return Object.values(left).every((count) => count === 0);
+    },
+    { timeoutMs, everyMs: 100, what: () => `nothing to be under way: ${JSON.stringify(left)}` },
+  );
+}

@@ -1,0 +1,194 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type Asker,
+  FundWallet,
+  type MinorUnits,
+  type Msisdn,
+  parseAmount,
+  type Cause,
+  type Currency,
+  type TransferId,
+} from '#libs/contracts';
+import { NatsLink, RpcClient } from '#libs/messaging';
+import { connectionOptions } from '#libs/mongo';
+import {
+  developmentSecrets,
+  type DevelopmentSecrets,
+  developmentSettings,
+  type MongoServer,
+  natsCredentials,
+  type NatsServer,
+  type NatsUser,
+  startMongo,
+  startNats,
+} from '#libs/servers';
+import { SimulatedTwilio } from '#libs/simulated-twilio';
+import getPort from 'get-port';
+import { mongo as driver } from 'mongoose';
+import { checkInvariants } from './invariants.ts';
+import { Phone } from './phone.ts';
+import { type ServiceName, SERVICES, ServiceProcess } from './service-process.ts';
+
+export const DATABASES = {
+  'sms-gateway': 'smspay_sms_gateway',
+  transactions: 'smspay_transactions',
+  wallet: 'smspay_wallet',
+} as const;
+
+export interface TownOptions {
+  /** Processes of each service; one if absent. */
+  processes?: Partial<Record<ServiceName, number>>;
+  /** More settings, for all services. */
+  env?: Record<string, string>;
+}
+
+/** Names get numbers of their own, in the order of their coming. */
+const FIRST_NUMBER = 254_712_000_001n;
+
+/** All of smspay as processes of its own, on real servers and free ports, with a Twilio and phones to play with. */
+export class Town {
+  readonly number = '+254700000001';
+  readonly twilio: SimulatedTwilio;
+  readonly mongo: MongoServer;
+  readonly nats: NatsServer;
+  readonly secrets: DevelopmentSecrets;
+  readonly processes: ServiceProcess[] = [];
+  readonly client: driver.MongoClient;
+  /** Every SMS that was answered 2xx. */
+  readonly taken = new Set<string>();
+  /** What people sent and read, in order, for docs/conversations.md. */
+  readonly conversation: { who: string; direction: 'sends' | 'receives'; body: string }[] = [];
+  readonly #dir: string;
+  readonly #admin: NatsLink;
+  #people = 0n;
+  #funded = 0;
+
+  private constructor(parts: {
+    twilio: SimulatedTwilio;
+    mongo: MongoServer;
+    nats: NatsServer;
+    secrets: DevelopmentSecrets;
+    dir: string;
+    admin: NatsLink;
+    client: driver.MongoClient;
+  }) {
+    this.twilio = parts.twilio;
+    this.mongo = parts.mongo;
+    this.nats = parts.nats;
+    this.secrets = parts.secrets;
+    this.#dir = parts.dir;
+    this.#admin = parts.admin;
+    this.client = parts.client;
+  }
+
+  static async open({ processes = {}, env = {} }: TownOptions = {}): Promise<Town> {
+    const dir = await mkdtemp(join(tmpdir(), 'smspay-town-'));
+    const secrets = developmentSecrets(dir);
+    const { users, seedFiles }: { users: NatsUser[]; seedFiles: Record<Asker, string> } = await natsCredentials(dir);
+    const [mongo, nats] = await Promise.all([
+      startMongo({ dataDir: join(dir, 'mongo') }),
+      startNats({ users, dataDir: join(dir, 'nats') }),
+    ]);
+    const gatewayPorts = await Promise.all(Array.from({ length: processes['sms-gateway'] ?? 1 }, () => getPort()));
+    const publicUrl = `http://127.0.0.1:${gatewayPorts[0]}`;
+    const twilio = new SimulatedTwilio({
+      accountSid: secrets.TWILIO_ACCOUNT_SID,
+      authToken: secrets.TWILIO_AUTH_TOKEN,
+      numbers: ['+254700000001'],
+      webhookUrl: `${publicUrl}/sms/inbound`,
+    });
+    await twilio.listen();
+    const admin = new NatsLink('admin', { NATS_URL: nats.url, NATS_CREDS: seedFiles.admin });
+    const client = new driver.MongoClient(mongo.uri('admin'), {
+      writeConcern: connectionOptions.writeConcern,
+      readConcern: connectionOptions.readConcern,
+      useBigInt64: true,
+    });
+    const town = new Town({ twilio, mongo, nats, secrets, dir, admin, client });
+    try {
+      await Promise.all([admin.open(), client.connect()]);
+      for (const service of SERVICES) {
+        for (let index = 0; index < (processes[service] ?? 1); index++) {
+          const port = service === 'sms-gateway' ? (gatewayPorts[index] ?? 0) : await getPort();
+          const ports = { 'sms-gateway': port, transactions: port, wallet: port, notifications: port, simulator: 0 };
+          const settings = developmentSettings(service, { ports, mongo, nats, seedFiles, secrets });
+          delete settings['OTEL_EXPORTER_OTLP_ENDPOINT'];
+          town.processes.push(
+            new ServiceProcess(service, {
+              ...settings,
+              PUBLIC_URL: publicUrl,
+              TWILIO_API_URL: twilio.url,
+              WELCOME_CREDIT: '0',
+              ...env,
+            }),
+          );
+        }
+      }
+      await Promise.all(town.processes.map((process) => process.start()));
+    } catch (error) {
+      await town.close();
+      throw error;
+    }
+    return town;
+  }
+
+  /** The processes of one service. */
+  of(service: ServiceName): ServiceProcess[] {
+    return this.processes.filter((process) => process.service === service);
+  }
+
+  db(service: keyof typeof DATABASES): driver.Db {
+    return this.client.db(DATABASES[service]);
+  }
+
+  /** Asks as an operator. */
+  get operator(): RpcClient {
+    return new RpcClient(this.#admin);
+  }
+
+  /** A phone without a wallet. */
+  phone(name: string, number = `+${FIRST_NUMBER + this.#people++ * 1_111n}`): Phone {
+    return new Phone(this, name, number);
+  }
+
+  /** A person who opens a wallet and has `balance` in it, given from the treasury. */
+  async joins({ name, balance = '0.00' }: { name: string; balance?: string }): Promise<Phone> {
+    const phone = this.phone(name);
+    await phone.sends(`JOIN ${name}`);
+    await phone.receives(/^Welcome/);
+    await this.fund(phone, balance);
+    return phone;
+  }
+
+  async fund(phone: Phone, balance: string): Promise<void> {
+    const amount = parseAmount(balance, 'KES' as Currency) as MinorUnits;
+    if (amount === 0n) return;
+    const id = `town-${++this.#funded}`;
+    const answer = await this.operator.ask(FundWallet, {
+      transferId: `fund:${id}` as TransferId,
+      number: phone.number as Msisdn,
+      amount,
+      memo: 'test',
+      cause: `operator:${id}` as Cause,
+    });
+    if (answer.result !== 'made') throw new Error(`could not fund ${phone.number}: ${answer.result}`);
+  }
+
+  /** I1–I7, once nothing is under way. */
+  checkInvariants(timeoutMs = 60_000): Promise<void> {
+    return checkInvariants(this, timeoutMs);
+  }
+
+  /** Stops all, in order, and leaves nothing behind. */
+  async close(): Promise<void> {
+    for (const service of [...SERVICES].reverse()) await Promise.all(this.of(service).map((process) => process.stop()));
+    await this.twilio.close();
+    await this.#admin.close();
+    await this.client.close();
+    await this.nats.stop();
+    await this.mongo.stop();
+    await rm(this.#dir, { recursive: true, force: true });
+  }
+}
