@@ -59,7 +59,7 @@ describe('what people are told', () => {
       { ...received, payer: { ...ada, name: '山田' }, memo: '🍕' },
     ],
     [
-      'Not paid: KES 25.00 to B** 5678. The code did not come in time. To try again, send it anew. Ref 274EG8B',
+      'Not paid: KES 25.00 to B** 5678. The code did not come in time. To pay after all, send it again. Ref 274EG8B',
       { type: 'not_paid', way: 'pay', payee: ben, amount: minorUnits(2500n), reason: 'expired', ref },
     ],
     [

@@ -344,18 +344,16 @@ describe('every text', () => {
       to: number.to,
       words: [...(amountFirst ? [amount.text, number.text] : [number.text, amount.text]), memo].join(' ').split(' '),
     }));
+    const oneWord = fc.oneof(
+      messyWord.filter((word) => !/[\s\p{C}\p{ExtPict}]/u.test(word)),
+      fc.nat().map(String),
+    );
     fc.assert(
-      fc.property(
-        words,
-        fc.nat(),
-        fc.oneof(messyWord, fc.nat().map(String)),
-        fc.boolean(),
-        ({ words, ...expected }, at, extra, more) => {
-          const index = at % (words.length + 1);
-          const changed = read(`pay ${(more ? words.toSpliced(index, 0, extra) : words.toSpliced(index, 1)).join(' ')}`);
-          expect([undefined, expected]).toContainEqual(theirs(changed));
-        },
-      ),
+      fc.property(words, fc.nat(), oneWord, fc.boolean(), ({ words, ...expected }, at, extra, more) => {
+        const index = at % (words.length + 1);
+        const changed = read(`pay ${(more ? words.toSpliced(index, 0, extra) : words.toSpliced(index, 1)).join(' ')}`);
+        expect([undefined, expected]).toContainEqual(theirs(changed));
+      }),
       { numRuns: 5000 },
     );
   });

@@ -26,7 +26,11 @@ export const en: Texts = {
       : `Balance ${v.balance}. No payments yet. To pay, send PAY, the amount and the number.`,
   status: (v) => `${v.amount} ${v.role === 'payer' ? 'to' : 'from'} ${v.other}: ${statusOf(v)} Ref ${v.ref}`,
   ref_unknown: (v) => `We know no payment of yours with ref ${v.ref}. Check it, or send HIST to see your last payments.`,
-  open_list: (v) => [...v.lines.map(openLine), 'NO and a code declines.'].join('\n'),
+  open_list: ({ lines }) =>
+    lines
+      .map(openLine)
+      .concat(lines.some(({ code }) => code) ? ['NO and a code declines.'] : [])
+      .join('\n'),
   nothing_open: () => 'Nothing waits for your answer. For your last payments, send HIST',
   wrong_code: () =>
     'That code fits nothing that is open, so nothing was done. Check it and send it again, or send NO to see what is open.',
@@ -66,7 +70,7 @@ function notPaid({ way, reason }: Values['not_paid']): string {
     case 'declined':
       return 'You declined it.';
     case 'expired':
-      return way === 'pay' ? 'The code did not come in time. To try again, send it anew.' : 'You did not answer in time.';
+      return way === 'pay' ? 'The code did not come in time. To pay after all, send it again.' : 'You did not answer in time.';
     case 'cancelled':
       return way === 'pay' ? 'You cancelled it.' : 'They withdrew it.';
     default:
