@@ -201,6 +201,7 @@ describe('a payment', () => {
     ['PAY 254 712 345 678', 'ambiguous'],
     ['PAY 254 712345678', 'ambiguous'],
     ['PAY 25 0712345678 not 0722 345 678', 'ambiguous'],
+    ['PAY 25 0712345678 not 0722345678 0733345678', 'ambiguous'],
     ['PAY 0712345678 25 to 30', 'ambiguous'],
   ])('asks back after %j: %s', (text, why) => expect(read(text)).toEqual(asksBack(why)));
 

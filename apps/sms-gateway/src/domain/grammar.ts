@@ -265,7 +265,8 @@ const isNumber = (text: string, reading: Reading) => 'to' in numberOf(text, read
 
 /** A second number in the memo makes it two possible readings. */
 function holdsNumber(memo: string, reading: Reading): boolean {
-  return (memo.match(/\+?\d[\d ().-]{5,}\d/g) ?? []).some((digits) => isNumber(digits, reading));
+  const runs = memo.match(/\+?\d[\d ().-]{5,}\d/g) ?? [];
+  return [...runs, ...memo.split(' ')].some((digits) => isNumber(digits, reading));
 }
 
 const hasDigits = (text: string) => /\p{N}/u.test(text);
