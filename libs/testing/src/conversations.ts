@@ -35,8 +35,8 @@ export class ConversationBook {
 const fold = (body: string) =>
   body
     .replace(/\b\d{6}\b/g, '493817')
-    .replace(/\b(?=[2-9A-Z]*\d)[2-9A-HJKMNP-TV-Z]{7}\b/g, 'K7MP2QX')
-    .replace(/(\b(?:Ref|ref|NO|HIST|UNDO) )[2-9A-HJKMNP-TV-Z]{7}\b/g, '$1K7MP2QX')
+    .replace(/\b[2-9A-HJKMNP-TV-Z]{7}\b/g, 'K7MP2QX')
     .replace(/\d{4}-\d{2}-\d{2}/g, '2026-11-25')
-    .replace(/[\p{Cc}\p{Cf}]/gu, (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, '0')}`)
+    .replaceAll('\n', '\n      ')
+    .replace(/(?!\n)[\p{Cc}\p{Cf}]/gu, (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, '0')}`)
     .replace(/^(.{200}).+$/su, '$1…');

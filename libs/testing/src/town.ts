@@ -158,6 +158,8 @@ export class Town {
     const phone = this.phone(name);
     await phone.sends(`JOIN ${name}`);
     await phone.receives(/^Welcome/);
+    // How one joins is a conversation of its own.
+    this.conversation.splice(-2);
     await this.fund(phone, balance);
     return phone;
   }
@@ -183,7 +185,7 @@ export class Town {
 
   /** Stops all, in order, and leaves nothing behind. */
   async close(): Promise<void> {
-    for (const service of [...SERVICES].reverse()) await Promise.all(this.of(service).map((process) => process.stop()));
+    for (const service of SERVICES.toReversed()) await Promise.all(this.of(service).map((process) => process.stop()));
     await this.twilio.close();
     await this.#admin.close();
     await this.client.close();
