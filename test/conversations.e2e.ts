@@ -181,7 +181,7 @@ describe('conversations', () => {
     ['PAY five 0712345678', /nothing was done/i],
     ['NO thanks', /To decline/],
     ['HIST 1234567', /HIST/],
-    ['HIST K7MP2QX', /no payment of yours with ref K7MP2QX/],
+    ['HIST 4K7MPQX', /no payment of yours with ref 4K7MPQX/],
     ['JOIN 12345', /letters only/],
     ['menu', /^PAY amount number words/],
   ])('%s', async (text, answer) => {

@@ -6,7 +6,7 @@ const FILE = fileURLToPath(new URL('../../../docs/conversations.md', import.meta
 const HEAD = `# Conversations
 
 Every conversation that the server can have with a phone, as the tests hold it (\`test/conversations.e2e.ts\` writes this page). \`→\` is a
-text that the person sends, \`←\` one that they get. Codes and references differ each time; here they are always 493817 and K7MP2QX.
+text that the person sends, \`←\` one that they get. Codes and references differ each time; here they are always 493817 and 4K7MPQX.
 `;
 
 /** Collects what people texted in each test, for docs/conversations.md. */
@@ -35,7 +35,7 @@ export class ConversationBook {
 const fold = (body: string) =>
   body
     .replace(/\b\d{6}\b/g, '493817')
-    .replace(/\b[2-9A-HJKMNP-TV-Z]{7}\b/g, 'K7MP2QX')
+    .replace(/\b[2-9A-HJKMNP-TV-Z]{7}\b/g, '4K7MPQX')
     .replace(/\d{4}-\d{2}-\d{2}/g, '2026-11-25')
     .replaceAll('\n', '\n      ')
     .replace(/(?!\n)[\p{Cc}\p{Cf}]/gu, (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, '0')}`)
