@@ -1,3 +1,4 @@
+import { ConnectionString } from 'mongodb-connection-string-url';
 import type { ConnectOptions } from 'mongoose';
 
 /** What a `MONGODB_URI` may not say otherwise (design.md, "Durability is set on the connection"). */
@@ -5,8 +6,12 @@ const FIXED = { w: 'majority', journal: 'true', j: 'true', readconcernlevel: 'ma
 
 /** What is wrong with a URI for a service of ours; empty if nothing is. */
 export function uriProblems(uri: string): string[] {
-  const url = URL.parse(uri.replace(/^mongodb(\+srv)?:/, 'http:').replace(/(@|\/\/)([^/?]*),[^/?]*/, '$1$2'));
-  if (!url) return ['is not a MongoDB URI'];
+  let url: ConnectionString;
+  try {
+    url = new ConnectionString(uri);
+  } catch (error) {
+    return [(error as Error).message];
+  }
   const problems: string[] = [];
   if (url.pathname.length < 2) problems.push('must name the database: mongodb://host/smspay_<service>');
   for (const [name, value] of url.searchParams) {
