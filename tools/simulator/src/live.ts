@@ -34,12 +34,6 @@ export interface Hop {
   failed: boolean;
 }
 
-/** The way of one SMS through the services, in order of time. */
-export interface Way {
-  smsId: string;
-  hops: Hop[];
-}
-
 /** A part of the ledger as the wallet answers it on the wire: the page decodes it by the contract. */
 export type LedgerPart = z.input<typeof ReadLedger.response>;
 
@@ -51,9 +45,9 @@ export interface Health {
 
 /** What the server sends a page by `/events`: first one `all`, then what changes. A part of the ledger holds only what is new. */
 export type Live =
-  | { type: 'all'; serviceNumber: string; phones: Phone[]; texts: Text[]; ways: Way[]; ledger: LedgerPart; health: Health }
+  | { type: 'all'; serviceNumber: string; phones: Phone[]; texts: Text[]; hops: Hop[]; ledger: LedgerPart; health: Health }
   | { type: 'phone'; phone: Phone }
   | { type: 'text'; text: Text }
-  | { type: 'way'; way: Way }
+  | { type: 'hops'; hops: Hop[] }
   | { type: 'ledger'; ledger: LedgerPart }
   | { type: 'health'; health: Health };

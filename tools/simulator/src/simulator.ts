@@ -5,18 +5,19 @@ import { type Message, SimulatedTwilio } from '#libs/simulated-twilio';
 import type { FastifyReply } from 'fastify';
 import { parsePhoneNumberFromString } from 'libphonenumber-js';
 import { z } from 'zod';
+import { hopsOf, TraceExport } from './hops.ts';
 import { LedgerReader } from './ledger-reader.ts';
-import type { Health } from './live.ts';
+import type { Health, Hop } from './live.ts';
 import { Pages } from './pages.ts';
 import { Phones } from './phones.ts';
 import type { Settings } from './settings.ts';
-import { TraceExport, Ways } from './ways.ts';
 
 /** A look at the ledger and the gateway: this often while something happens, else slower; never with no page open. */
 const LIVELY_MS = 500;
 const QUIET_MS = 3_000;
 const LIVELY_FOR_MS = 15_000;
 const GATEWAY_TIMEOUT_MS = 2_000;
+const HOPS_KEPT = 200;
 const TRACE_BYTES_MAX = 8 * 1024 * 1024;
 
 const NewPhone = z.object({
@@ -34,8 +35,8 @@ export class Simulator {
   readonly #twilio: SimulatedTwilio;
   readonly #phones: Phones;
   readonly #ledger: LedgerReader;
-  readonly #ways = new Ways();
   readonly #pages = new Pages();
+  #hops: Hop[] = [];
   #health: Health = {};
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
@@ -90,7 +91,7 @@ export class Simulator {
       serviceNumber: this.#serviceNumber,
       phones: this.#phones.all(),
       texts: this.#phones.texts(),
-      ways: this.#ways.all(),
+      hops: this.#hops,
       ledger: this.#ledger.all,
       health: this.#health,
     });
@@ -122,7 +123,9 @@ export class Simulator {
   #takeSpans(body: unknown, reply: FastifyReply): FastifyReply {
     const { data, error } = TraceExport.safeParse(body);
     if (error) return refuse(reply, `not an OTLP trace export: ${z.prettifyError(error)}`);
-    for (const way of this.#ways.take(data)) this.#pages.tell({ type: 'way', way });
+    const hops = hopsOf(data);
+    this.#hops = [...this.#hops, ...hops].slice(-HOPS_KEPT);
+    if (hops.length > 0) this.#pages.tell({ type: 'hops', hops });
     return reply.send({});
   }
 

@@ -80,7 +80,11 @@ function EntryView({ entry }: { entry: LedgerEntry }) {
       <td class="time">{timeOf(entry.at)}</td>
       <td class="kind">{entry.kind.replaceAll('_', ' ')}</td>
       <td class="who">
-        {ownerOf(entry.debit.account)} <span aria-label="to">→</span> {ownerOf(entry.credit.account)}
+        {ownerOf(entry.debit.account)}{' '}
+        <span role="img" aria-label="to">
+          →
+        </span>{' '}
+        {ownerOf(entry.credit.account)}
         {entry.memo && <q>{entry.memo}</q>}
       </td>
       <td class="amount">{formatAmount(entry.amount, entry.currency)}</td>

@@ -1,7 +1,7 @@
 import { computed, signal } from '@preact/signals';
 import { type LedgerEntry, ReadLedger, type ResponseOf } from '#libs/contracts';
 import { decode } from 'zod';
-import type { Health, LedgerPart, Live, Phone, Text, Way } from '../../src/live.ts';
+import type { Health, Hop, LedgerPart, Live, Phone, Text } from '../../src/live.ts';
 
 type Owners = ResponseOf<typeof ReadLedger>['owners'];
 
@@ -9,16 +9,17 @@ type Owners = ResponseOf<typeof ReadLedger>['owners'];
 export const connection = signal<'never' | 'open' | 'lost'>('never');
 export const serviceNumber = signal('');
 export const phones = signal<readonly Phone[]>([]);
-export const texts = signal<readonly Text[]>([]);
-export const ways = signal<readonly Way[]>([]);
+const texts = signal<readonly Text[]>([]);
+export const hops = signal<readonly Hop[]>([]);
 export const health = signal<Health>({});
 export const ledger = signal<readonly LedgerEntry[]>([]);
 export const owners = signal<Owners>({});
 
-/** Texts as their phone shows them: in order of time, and only what has reached its end of the air. */
-export const textsByPhone = computed(() => Map.groupBy(texts.value.filter(isShown), (text) => text.phone));
-
-const isShown = (text: Text) => text.direction === 'sent' || text.status === 'delivered' || text.status === 'undelivered';
+/** What phones show: of what is sent to them, only what has reached its end of the air. */
+export const shownTexts = computed(() =>
+  texts.value.filter(({ direction, status }) => direction === 'sent' || status === 'delivered' || status === 'undelivered'),
+);
+export const textsByPhone = computed(() => Map.groupBy(shownTexts.value, ({ phone }) => phone));
 
 /** Follows the server for as long as the page is open; a lost connection comes back by itself. */
 export function follow(): void {
@@ -48,7 +49,7 @@ function apply(live: Live): void {
       serviceNumber.value = live.serviceNumber;
       phones.value = live.phones;
       texts.value = live.texts;
-      ways.value = live.ways;
+      hops.value = live.hops;
       health.value = live.health;
       ledger.value = [];
       append(live.ledger);
@@ -57,10 +58,10 @@ function apply(live: Live): void {
       phones.value = [...phones.value, live.phone];
       return;
     case 'text':
-      texts.value = put(texts.value, live.text, (one) => one.sid === live.text.sid);
+      texts.value = put(texts.value, live.text);
       return;
-    case 'way':
-      ways.value = put(ways.value, live.way, (one) => one.smsId === live.way.smsId);
+    case 'hops':
+      hops.value = [...hops.value, ...live.hops];
       return;
     case 'ledger':
       append(live.ledger);
@@ -79,5 +80,5 @@ function append(part: LedgerPart): void {
   ledger.value = [...ledger.value, ...read.entries].toSorted((one, other) => one.at.getTime() - other.at.getTime());
 }
 
-const put = <T>(list: readonly T[], item: T, isSame: (one: T) => boolean): readonly T[] =>
-  list.some(isSame) ? list.map((one) => (isSame(one) ? item : one)) : [...list, item];
+const put = (list: readonly Text[], text: Text): readonly Text[] =>
+  list.some(({ sid }) => sid === text.sid) ? list.map((one) => (one.sid === text.sid ? text : one)) : [...list, text];

@@ -1,4 +1,4 @@
-import type { Phone, Text, Way } from '../../src/live.ts';
+import type { Hop, Phone, Text } from '../../src/live.ts';
 
 /** A part of the way as the map shows it: both ends of the air are the phones. */
 export type Part = 'phones' | 'Twilio' | 'sms-gateway' | 'transactions' | 'wallet' | 'notifications';
@@ -12,9 +12,11 @@ export interface Step {
   phone?: string;
   what: string;
   at: number;
-  ms?: number;
+  ms?: number | undefined;
   failed: boolean;
 }
+
+const WINDOW_MS = 30_000;
 
 /** The name of the phone with a number. */
 export const nameOf = (phones: readonly Phone[]) => (number: string) =>
@@ -27,9 +29,13 @@ export function lastSent(texts: readonly Text[]): Text | undefined {
     .reduce<Text | undefined>((last, text) => (last && last.at > text.at ? last : text), undefined);
 }
 
-/** The way of one text, there and back, in order of time: the simulator's own times at the ends, the services' spans between. */
-export function stepsOf(sent: Text, texts: readonly Text[], way: Way | undefined, phones: readonly Phone[]): Step[] {
+/**
+ * The way of one text, there and back, in order of time: the simulator's own times at the ends, the services' spans between. `texts` are
+ * those that phones show. Whatever happens within the window is taken to be the doing of this text, the last one sent.
+ */
+export function stepsOf(sent: Text, texts: readonly Text[], hops: readonly Hop[], phones: readonly Phone[]): Step[] {
   const name = nameOf(phones);
+  const isDoing = ({ at }: { at: number }) => at >= sent.at && at < sent.at + WINDOW_MS;
   const taken = sent.status === 'received';
   const there: Step[] = [
     { id: `${sent.sid} sms`, from: 'phones', to: 'Twilio', phone: name(sent.phone), what: 'SMS', at: sent.at, failed: false },
@@ -39,11 +45,11 @@ export function stepsOf(sent: Text, texts: readonly Text[], way: Way | undefined
       to: 'sms-gateway',
       what: 'POST /sms/inbound',
       at: sent.at,
-      ...(taken ? { ms: sent.updatedAt - sent.at } : {}),
+      ms: taken ? sent.updatedAt - sent.at : undefined,
       failed: sent.errorCode !== undefined,
     },
   ];
-  const between = (way?.hops ?? []).map((hop): Step => ({
+  const between = hops.filter(isDoing).map((hop): Step => ({
     id: hop.spanId,
     from: hop.from as Part,
     to: hop.to as Part,
@@ -53,7 +59,7 @@ export function stepsOf(sent: Text, texts: readonly Text[], way: Way | undefined
     failed: hop.failed,
   }));
   const back = texts
-    .filter(({ direction, at }) => direction === 'received' && at >= sent.at)
+    .filter((text) => text.direction === 'received' && isDoing(text))
     .map((text): Step => ({
       id: `${text.sid} sms`,
       from: 'Twilio',
@@ -61,7 +67,7 @@ export function stepsOf(sent: Text, texts: readonly Text[], way: Way | undefined
       phone: name(text.phone),
       what: 'SMS',
       at: text.at,
-      ...(text.status === 'delivered' || text.status === 'undelivered' ? { ms: text.updatedAt - text.at } : {}),
+      ms: text.updatedAt - text.at,
       failed: text.status === 'undelivered',
     }));
   return [...there, ...between, ...back].toSorted((one, other) => one.at - other.at);

@@ -1,5 +1,5 @@
 import { duration, timeOf } from './format.ts';
-import { phones, texts, ways } from './state.ts';
+import { hops, phones, shownTexts } from './state.ts';
 import { lastSent, nameOf as nameIn, type Part, type Step, stepsOf } from './steps.ts';
 
 const PARTS: Record<Part, { x: number; y: number }> = {
@@ -23,15 +23,8 @@ const STAGGER_MS = 90;
 
 /** The way of the last text through the parts: a map, and each step with its time. */
 export function WayView() {
-  const sent = lastSent(texts.value);
-  const steps = sent
-    ? stepsOf(
-        sent,
-        texts.value,
-        ways.value.find(({ smsId }) => smsId === sent.sid),
-        phones.value,
-      )
-    : [];
+  const sent = lastSent(shownTexts.value);
+  const steps = sent ? stepsOf(sent, shownTexts.value, hops.value, phones.value) : [];
   const nameOf = nameIn(phones.value);
   const begin = sent?.at ?? 0;
   const end = Math.max(...steps.map((step) => step.at + (step.ms ?? 0)), begin);
@@ -70,7 +63,11 @@ function StepView({ step, index, begin, span }: { step: Step; index: number; beg
   return (
     <li class={step.failed ? 'failed' : ''} style={{ animationDelay: `${index * STAGGER_MS}ms` }}>
       <span class="hop">
-        {endOf(step.from)} <span aria-label="to">→</span> {endOf(step.to)}
+        {endOf(step.from)}{' '}
+        <span role="img" aria-label="to">
+          →
+        </span>{' '}
+        {endOf(step.to)}
       </span>
       <code>{step.what}</code>
       <span class="bar" aria-hidden="true">
