@@ -35,7 +35,8 @@ export function developmentSecrets(dir: string): DevelopmentSecrets {
 
 /** What the settings of one part depend on. */
 export interface DevelopmentSetUp {
-  ports: Record<Part, number>;
+  /** Without one for the simulator there is none: nothing says where Twilio is, and no spans are sent. */
+  ports: Record<Exclude<Part, 'simulator'>, number> & { simulator?: number };
   mongo: { uri(database: string): string };
   nats: { url: string };
   /** Absent if NATS is the user's, who then sets `NATS_CREDS`. */
@@ -55,8 +56,8 @@ export function developmentSettings(
   part: Part,
   { ports, mongo, nats, seedFiles, secrets }: DevelopmentSetUp,
 ): Record<string, string> {
-  const simulator = `http://127.0.0.1:${ports.simulator}`;
   const database = DATABASES[part];
+  const simulator = `http://127.0.0.1:${ports.simulator}`;
   return {
     SMSPAY_MODE: 'development',
     PORT: String(ports[part]),
@@ -64,7 +65,6 @@ export function developmentSettings(
     NATS_URL: nats.url,
     ...(seedFiles ? { NATS_CREDS: seedFiles[part] } : {}),
     ...secrets,
-    TWILIO_API_URL: simulator,
     SMS_NUMBERS: '+254700000001',
     PUBLIC_URL: `http://127.0.0.1:${ports['sms-gateway']}`,
     DEFAULT_REGION: 'KE',
@@ -75,7 +75,8 @@ export function developmentSettings(
     FEES: fileURLToPath(new URL('../development-fees.json', import.meta.url)),
     CODE_MINUTES: '10',
     REQUEST_HOURS: '24',
-    OTEL_EXPORTER_OTLP_ENDPOINT: simulator,
-    OTEL_BSP_SCHEDULE_DELAY: '200',
+    ...(ports.simulator === undefined
+      ? {}
+      : { TWILIO_API_URL: simulator, OTEL_EXPORTER_OTLP_ENDPOINT: simulator, OTEL_BSP_SCHEDULE_DELAY: '200' }),
   };
 }
