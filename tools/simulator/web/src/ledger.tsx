@@ -5,6 +5,8 @@ import { connection, health, ledger, owners } from './state.ts';
 
 /** The page shows this many; it adds up all. */
 const SHOWN = 100;
+/** A document this young lights up. */
+const NEW_MS = 5_000;
 
 /** The ledger as it grows, newest first, and what it adds up to. */
 export function Ledger() {
@@ -76,7 +78,7 @@ function EntryView({ entry }: { entry: LedgerEntry }) {
     );
   }
   return (
-    <tr>
+    <tr class={Date.now() - entry.at.getTime() < NEW_MS ? 'new' : ''}>
       <td class="time">{timeOf(entry.at)}</td>
       <td class="kind">{entry.kind.replaceAll('_', ' ')}</td>
       <td class="who">
@@ -88,8 +90,8 @@ function EntryView({ entry }: { entry: LedgerEntry }) {
         {entry.memo && <q>{entry.memo}</q>}
       </td>
       <td class="amount">{formatAmount(entry.amount, entry.currency)}</td>
-      <td class="amount fee">{entry.fee ? formatAmount(entry.fee.amount, entry.currency) : '–'}</td>
-      <td class="ref">{entry.ref === undefined ? '–' : refText(entry.ref)}</td>
+      <td class="amount fee">{entry.fee && formatAmount(entry.fee.amount, entry.currency)}</td>
+      <td class="ref">{entry.ref !== undefined && refText(entry.ref)}</td>
     </tr>
   );
 }

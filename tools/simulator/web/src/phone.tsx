@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useRef } from 'preact/hooks';
 import type { Phone, Text } from '../../src/live.ts';
 import { spaced, timeOf } from './format.ts';
 import { post, serviceNumber, textsByPhone } from './state.ts';
@@ -9,9 +9,7 @@ import { suggestionsFor } from './suggestions.ts';
 export function PhoneView({ phone, other }: { phone: Phone; other: Phone | undefined }) {
   const texts = textsByPhone.value.get(phone.number) ?? [];
   const problem = useSignal<string | undefined>(undefined);
-  const log = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLInputElement>(null);
-  useLayoutEffect(() => log.current?.scrollTo({ top: log.current.scrollHeight }), [texts.length]);
 
   const send = async (body: string) => {
     problem.value = await post('/texts', { from: phone.number, body });
@@ -33,11 +31,13 @@ export function PhoneView({ phone, other }: { phone: Phone; other: Phone | undef
         <h2>{phone.name}</h2>
         <span class="number">{spaced(phone.number)}</span>
       </header>
-      <div class="texts" role="log" aria-label={`${phone.name}'s texts`} tabIndex={0} ref={log}>
-        {texts.length === 0 && <p class="empty">No texts yet. Send JOIN {phone.name} to open a wallet.</p>}
-        {texts.map((text) => (
-          <TextView key={text.sid} text={text} />
-        ))}
+      <div class="texts" role="log" aria-label={`${phone.name}'s texts`} tabIndex={0}>
+        <div>
+          {texts.length === 0 && <p class="empty">No texts yet. Send JOIN {phone.name} to open a wallet.</p>}
+          {texts.map((text) => (
+            <TextView key={text.sid} text={text} />
+          ))}
+        </div>
       </div>
       <div class="suggestions" role="group" aria-label={`Quick texts for ${phone.name}`}>
         {suggestionsFor(phone, other, texts).map((suggestion) => (
