@@ -13,6 +13,7 @@ import type {
   WalletId,
 } from '#libs/contracts';
 import type { Driven } from '#libs/messaging';
+import type { CodeDigits } from './domain/guessing.ts';
 import type { NotOpened, Payment, Tale } from './domain/payment.ts';
 
 @Schema({ _id: false })
@@ -45,6 +46,7 @@ export class PaymentRecord {
   @Prop({ type: Date }) endsAt?: Date;
   @Prop({ type: Date }) refuseAt?: Date;
   @Prop({ type: Number }) codeN?: number;
+  @Prop({ type: Number }) codeDigits?: CodeDigits;
   @Prop({ type: BigInt }) payerBalance?: bigint;
   @Prop({ type: BigInt }) payeeBalance?: bigint;
   @Prop({ type: String }) reason?: RefusalReason | OpenRefusal;

@@ -23,9 +23,9 @@ import {
 } from '#libs/contracts';
 import { Redrive, RpcClient } from '#libs/messaging';
 import { insertOrRead, OtherIndexTaken } from '#libs/mongo';
-import { counter, crashPoint, DataKeys, histogram, Lifecycle, log, Secret, SETTINGS, traceparent } from '#libs/service';
+import { counter, crashPoint, histogram, Lifecycle, log, masked, type Secret, SETTINGS, traceparent } from '#libs/service';
 import type { Model } from 'mongoose';
-import { codeOf, freeN } from './domain/code.ts';
+import { CodesService } from './codes.service.ts';
 import { refusalOfOpening } from './domain/opening.ts';
 import {
   decide,
@@ -69,19 +69,14 @@ const TAKEN: Answer = { result: 'taken' };
 @Injectable()
 export class PaymentsService implements OnModuleInit {
   private readonly redrive: Redrive<StoredPayment>;
-  private readonly dataKeys: DataKeys;
-  private readonly codeKey: Buffer;
 
   constructor(
     @InjectModel(PaymentRecord.name) private readonly payments: Model<StoredPayment>,
+    private readonly codes: CodesService,
     private readonly rpc: RpcClient,
     lifecycle: Lifecycle,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {
-    this.dataKeys = new DataKeys(settings.DATA_KEYS);
-    const [codeKey] = settings.CODE_KEY;
-    if (!codeKey) throw new Error('CODE_KEY holds no key');
-    this.codeKey = codeKey.key;
     // Money may have moved: it is driven for ever.
     this.redrive = new Redrive({
       model: payments,
@@ -105,7 +100,7 @@ export class PaymentsService implements OnModuleInit {
       case 'request':
         return this.open(asked, command);
       case 'code':
-        return this.byCode(asked, this.dataKeys.open(command.code, `code:${asked.smsId}`), (payment) =>
+        return this.byCode(asked, this.codes.open(command.code, asked.smsId), (payment) =>
           this.apply(payment.id, { type: 'right_code', cause: causeOf(asked) }),
         );
       case 'no':
@@ -167,7 +162,11 @@ export class PaymentsService implements OnModuleInit {
       dropAt: new Date(openedAt.getTime() + lifeMs),
       endsAt: new Date(openedAt.getTime() + lifeMs + codeMs),
       refuseAt: new Date(openedAt.getTime() + lifeMs + 2 * codeMs),
-      codeN: freeN(this.codeKey, id, new Set(mine.filter((other) => other.id !== id).map((other) => this.code(other)))),
+      ...(await this.codes.forNew(
+        id,
+        payer,
+        mine.filter((other) => other.id !== id),
+      )),
     };
     for (let draw = 0; draw < REFS_MAX; draw++) {
       const first = opened({ ...terms, ref: randomBytes(4).readUInt32BE() as Ref });
@@ -198,21 +197,38 @@ export class PaymentsService implements OnModuleInit {
 
   /** Finds what `code` belongs to among the payer's open things and those of the last day, and lets `act` decide on the open one. */
   private async byCode(asked: Asked, code: Secret, act: (payment: Payment) => Promise<Payment>): Promise<Answer> {
-    const fitting = (await this.withCodesOf(asked.from)).filter((payment) => this.code(payment) === code.reveal());
+    const mine = await this.withCodesOf(asked.from);
+    const fitting = mine.filter((payment) => this.codes.fits(payment, code));
     const open = fitting.filter((payment) => isOpen(payment));
     const [found] = open.length > 0 ? open : fitting.slice(-1);
     // A code that fits two open things is none.
-    if (!found || open.length > 1) return answer({ type: 'wrong_code' });
+    if (!found || open.length > 1) return this.wrongCode(asked, mine.filter(isOpen));
     if (!isOpen(found)) return this.outcome(asked, found);
     if (asked.recordedAt >= found.endsAt) return this.status(asked, { ...found, state: 'expired', closedBy: causeOf(asked) });
     return this.outcome(asked, await act(found));
+  }
+
+  /** Counts it. Where codes are being guessed, each open one is told once more, with nine digits. */
+  private async wrongCode({ smsId, from, recordedAt }: Asked, open: Payment[]): Promise<Answer> {
+    const codeDigits = await this.codes.wrong(smsId, from, recordedAt);
+    const weak = codeDigits === 9 ? open.filter((payment) => payment.codeDigits === 6) : [];
+    for (const { id, origin, state } of weak) {
+      const untold: Tale[] = [origin === 'pay' ? 'quote' : 'request'];
+      crashPoint('transactions: before a code is made longer');
+      await this.payments.updateOne(
+        { _id: id, state, codeDigits: 6 },
+        { $set: { codeDigits, untold, nextTryAt: new Date() }, $inc: { version: 1 } },
+      );
+      log.info({ paymentId: id, msisdn: masked(from) }, 'code made longer');
+    }
+    return answer({ type: 'wrong_code' });
   }
 
   private async no(asked: Asked, { of }: Command<'no'>): Promise<Answer> {
     const cause = causeOf(asked);
     switch (of?.by) {
       case 'code':
-        return this.byCode(asked, this.dataKeys.open(of.code, `code:${asked.smsId}`), (payment) =>
+        return this.byCode(asked, this.codes.open(of.code, asked.smsId), (payment) =>
           this.apply(payment.id, { type: 'no', by: 'payer', cause }),
         );
       case 'ref': {
@@ -251,7 +267,7 @@ export class PaymentsService implements OnModuleInit {
       const { amount, ref } = payment;
       const other = role === 'payer' ? payment.payee : payment.payer;
       return role === 'payer'
-        ? { role, other, amount, ref, code: this.seal(payment, answerOf(asked.smsId)) }
+        ? { role, other, amount, ref, code: this.codes.seal(payment, answerOf(asked.smsId)) }
         : { role, other, amount, ref };
     });
     return answer({ type: 'open_list', entries });
@@ -287,14 +303,6 @@ export class PaymentsService implements OnModuleInit {
       payment.payer.number === asked.from ||
       (payment.payee.number === asked.from && (payment.origin === 'request' || payment.state === 'completed'));
     return knows ? payment : undefined;
-  }
-
-  private code(payment: Payment): string {
-    return codeOf(this.codeKey, payment.id, payment.codeN);
-  }
-
-  private seal(payment: Payment, eventId: string) {
-    return this.dataKeys.seal(new Secret(this.code(payment)), `code:${eventId}`);
   }
 
   /** Applies one input. Whoever loses a race reads again and decides again. */
@@ -362,7 +370,7 @@ export class PaymentsService implements OnModuleInit {
   private async tell(stored: StoredPayment, payment: Payment | NotOpened): Promise<void> {
     const patience = { codeMinutes: this.settings.CODE_MINUTES, requestHours: this.settings.REQUEST_HOURS };
     const events = stored.untold.flatMap(
-      (tale) => eventOf(payment, tale, patience, (of, eventId) => this.seal(of, eventId)) ?? [],
+      (tale) => eventOf(payment, tale, patience, (of, eventId) => this.codes.seal(of, eventId)) ?? [],
     );
     crashPoint('transactions: before telling');
     if (events.length > 0) await this.rpc.ask(Tell, { events });

@@ -34,7 +34,8 @@ export class ConversationBook {
 /** What differs each time, made the same; what cannot be printed, made visible. */
 const fold = (body: string) =>
   body
-    .replace(/\b\d{6}\b/g, '493817')
+    .replace(/\b(?!(\d)\1{5}\b)\d{6}\b/g, '493817')
+    .replace(/\b\d{9}\b/g, '493817265')
     .replace(/\b[2-9A-HJKMNP-TV-Z]{7}\b/g, '4K7MPQX')
     .replace(/\d{4}-\d{2}-\d{2}/g, '2026-11-25')
     .replaceAll('\n', '\n      ')

@@ -12,6 +12,7 @@ import type {
   RefusalReason,
   TransferAnswer,
 } from '#libs/contracts';
+import type { CodeDigits } from './guessing.ts';
 
 /** What two people agree on, fixed when the payment is opened. Minor units. */
 export interface Terms {
@@ -36,6 +37,8 @@ export interface Terms {
   refuseAt: Date;
   /** `n` of the code `HMAC(CODE_KEY, id ‖ n)`. */
   codeN: number;
+  /** 6; raised to 9 while the payer's codes are being guessed. */
+  codeDigits: CodeDigits;
 }
 
 /** A payment in each of its states; a field exists only where it means something. `closedBy` is the cause whose answer the ledger has. */
@@ -154,8 +157,42 @@ function talesOfEnd(terms: Terms, _reason: RefusalReason): Tale[] {
 
 /** The terms alone. */
 export function termsOf(payment: Payment): Terms {
-  const { id, ref, origin, way, payer, payee, amount, fee, currency, memo, openedAt, dropAt, endsAt, refuseAt, codeN } = payment;
-  return { id, ref, origin, way, payer, payee, amount, fee, currency, memo, openedAt, dropAt, endsAt, refuseAt, codeN };
+  const {
+    id,
+    ref,
+    origin,
+    way,
+    payer,
+    payee,
+    amount,
+    fee,
+    currency,
+    memo,
+    openedAt,
+    dropAt,
+    endsAt,
+    refuseAt,
+    codeN,
+    codeDigits,
+  } = payment;
+  return {
+    id,
+    ref,
+    origin,
+    way,
+    payer,
+    payee,
+    amount,
+    fee,
+    currency,
+    memo,
+    openedAt,
+    dropAt,
+    endsAt,
+    refuseAt,
+    codeN,
+    codeDigits,
+  };
 }
 
 /** The payment as it begins, with what its people are told first. */

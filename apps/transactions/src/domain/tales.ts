@@ -14,12 +14,18 @@ export function eventOf(
   patience: Patience,
   seal: (payment: Payment, eventId: string) => Sealed,
 ): Event | undefined {
-  const id = `${payment.id}:${tale}`;
   if (payment.state === 'not_opened') {
     const { origin, other, amount, fee, balance, reason, opener, currency } = payment;
-    return { id, to: opener, currency, message: { type: 'not_opened', way: origin, other, amount, fee, balance, reason } };
+    return {
+      id: `${payment.id}:${tale}`,
+      to: opener,
+      currency,
+      message: { type: 'not_opened', way: origin, other, amount, fee, balance, reason },
+    };
   }
-  const { payer, payee, amount, fee, memo, ref, currency, dropAt } = payment;
+  const { payer, payee, amount, fee, memo, ref, currency, dropAt, codeDigits } = payment;
+  // A code of nine digits is told once more, in a text of its own.
+  const id = codeDigits === 9 && (tale === 'quote' || tale === 'request') ? `${payment.id}:${tale}:9` : `${payment.id}:${tale}`;
   const to = (recipient: Recipient, message: Message, carriesCode = false): Event => ({
     id,
     to: { number: recipient.number, link: recipient.link, language: recipient.language },
