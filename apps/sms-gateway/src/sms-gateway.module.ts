@@ -3,6 +3,7 @@ import { MongooseModule } from '@nestjs/mongoose';
 import { DeadLettersController } from './dead-letters.controller.ts';
 import { DeadLettersService } from './dead-letters.service.ts';
 import { DeliveryController } from './delivery.controller.ts';
+import { ErasureService } from './erasure.service.ts';
 import { InboundController } from './inbound.controller.ts';
 import { InboundService } from './inbound.service.ts';
 import { InboxMessage, InboxSchema } from './inbox.schema.ts';
@@ -19,6 +20,6 @@ import { TextsController } from './texts.controller.ts';
     ]),
   ],
   controllers: [InboundController, DeliveryController, TextsController, DeadLettersController],
-  providers: [InboundService, OutboundService, DeadLettersService, Twilio],
+  providers: [InboundService, OutboundService, DeadLettersService, ErasureService, Twilio],
 })
 export class SmsGatewayModule {}

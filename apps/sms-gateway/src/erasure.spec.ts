@@ -1,0 +1,38 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import type { Sealed, SmsId } from '#libs/contracts';
+import { connectionOptions } from '#libs/mongo';
+import { type MongoServer, startMongo } from '#libs/servers';
+import { Lifecycle } from '#libs/service';
+import mongoose, { type Connection } from 'mongoose';
+import { ErasureService } from './erasure.service.ts';
+import { InboxMessage, InboxSchema } from './inbox.schema.ts';
+import { OutboxSchema, OutboxText } from './outbox.schema.ts';
+
+let server: MongoServer;
+let connection: Connection;
+
+beforeAll(async () => {
+  server = await startMongo();
+  connection = await mongoose.createConnection(server.uri('erasure'), connectionOptions).asPromise();
+});
+afterAll(async () => {
+  await connection.close();
+  await server.stop();
+});
+
+it('erases texts after 30 days, and never an id or what is still open', async () => {
+  const inbox = connection.model<InboxMessage>(InboxMessage.name, InboxSchema);
+  const outbox = connection.model<OutboxText>(OutboxText.name, OutboxSchema);
+  const day = (n: number) => new Date(Date.UTC(2026, 0, n));
+  const sms = { from: '+254712000001', to: '+254700000001', text: 'k.x' as Sealed, media: 0, tries: 0 };
+  await inbox.insertMany([
+    { ...sms, _id: 'old' as SmsId, recordedAt: day(1), outcome: 'pay' },
+    { ...sms, _id: 'open' as SmsId, recordedAt: day(1), nextTryAt: day(1) },
+    { ...sms, _id: 'new' as SmsId, recordedAt: day(2), outcome: 'pay' },
+  ]);
+
+  await new ErasureService(inbox, outbox, new Lifecycle()).erase(new Date(day(31).getTime() + 1));
+
+  const left = await inbox.find().lean<InboxMessage[]>();
+  expect(Object.fromEntries(left.map(({ _id, text }) => [_id, text]))).toEqual({ old: undefined, open: 'k.x', new: 'k.x' });
+});
