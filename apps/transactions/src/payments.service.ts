@@ -324,6 +324,8 @@ export class PaymentsService implements OnModuleInit {
         ...fields,
         untold: decision.untold,
         version: stored.version + 1,
+        // The outcome goes on in the trace of the SMS that caused it.
+        traceparent: traceparent(),
         tries: 0,
         waits: 0,
         nextTryAt: new Date(Date.now() + LEASE_MS),
