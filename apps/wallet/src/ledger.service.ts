@@ -1,0 +1,135 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectModel } from '@nestjs/mongoose';
+import { type Cause, feesAccount, type RefusalReason, type TransferAnswer, type TransferId } from '#libs/contracts';
+import {
+  chainName,
+  creditChain,
+  debitChain,
+  feeChain,
+  floorOf,
+  type Heads,
+  type Order,
+  post,
+  signed,
+  type TransferDocument,
+} from '#libs/ledger';
+import { Unavailable } from '#libs/messaging';
+import { isDuplicateKey } from '#libs/mongo';
+import { counter, crashPoint, log, SETTINGS } from '#libs/service';
+import type { Model } from 'mongoose';
+import { ChainsService } from './chains.service.ts';
+import type { Settings } from './settings.ts';
+import { Transfer } from './transfer.schema.ts';
+import { Turns } from './turns.ts';
+import { WriteGuard } from './write-guard.service.ts';
+
+const transfersTotal = counter('smspay_transfers_total', 'Ids that the ledger decided, by what they became', ['kind', 'result']);
+const conflictsTotal = counter('smspay_ledger_conflicts_total', 'Inserts that lost a race for a place in a chain');
+
+const RACES_MAX = 200;
+const RACE_PAUSE_MAX_MS = 10;
+const OUTAGES_MAX = 3;
+
+/** Writes the ledger: one insert is one transfer, whole, or the refusal of one. The document of an id is its answer for ever. */
+@Injectable()
+export class LedgerService {
+  readonly #turns = new Turns();
+
+  constructor(
+    @InjectModel(Transfer.name) private readonly transfers: Model<TransferDocument>,
+    private readonly chains: ChainsService,
+    private readonly guard: WriteGuard,
+    @Inject(SETTINGS) private readonly settings: Settings,
+  ) {}
+
+  /** Moves money once per id, or says for ever why not. */
+  async make(order: Omit<Order, 'at'>): Promise<TransferAnswer> {
+    if (order.currency !== this.settings.CURRENCY) {
+      throw new Error(`transfer ${order.transferId} is in ${order.currency}, the ledger in ${this.settings.CURRENCY}`);
+    }
+    const stored = (await this.find(order.transferId)) ?? (await this.#turns.take(chainsOf(order), () => this.#decide(order)));
+    return this.answerOf(stored);
+  }
+
+  /** Says that a transfer will never be made, unless it was. */
+  async refuse(transferId: TransferId, reason: RefusalReason, cause: Cause): Promise<TransferAnswer> {
+    const stored = (await this.find(transferId)) ?? (await this.#write(() => refusalOf(transferId, reason, cause)));
+    return this.answerOf(stored);
+  }
+
+  /** What the ledger holds under an id. */
+  async find(transferId: TransferId): Promise<TransferDocument | undefined> {
+    return (await this.transfers.findById(transferId).lean<TransferDocument>()) ?? undefined;
+  }
+
+  /** What is told of a stored document. Balances are read now, after its insert. */
+  async answerOf(stored: TransferDocument): Promise<TransferAnswer> {
+    if (stored.kind === 'refused') return { result: 'refused', reason: stored.reason, cause: stored.cause };
+    const [payerBalance, payeeBalance] = await Promise.all([
+      this.chains.balanceOf(stored.debit.account),
+      this.chains.balanceOf(stored.credit.account),
+    ]);
+    return { result: 'made', kind: stored.kind, cause: stored.cause, payerBalance, payeeBalance };
+  }
+
+  #decide(order: Omit<Order, 'at'>): Promise<TransferDocument> {
+    const rules = { floor: floorOf(order.from), timeZone: this.settings.TIME_ZONE };
+    return this.#write(async () => {
+      const decide = (heads: Heads) => post({ ...order, at: new Date() }, heads, rules);
+      const heads = await this.chains.headsFor(order);
+      const first = decide(heads);
+      if (first.result === 'posted') return signed(first.transfer, this.settings.LEDGER_KEY);
+      // What was read could have been stale: a refusal is written only if credits that are newer than the debits say the same.
+      const second = decide({ ...(await this.chains.headsFor(order)), debit: heads.debit });
+      if (second.result === 'posted') return signed(second.transfer, this.settings.LEDGER_KEY);
+      return refusalOf(order.transferId, second.reason, order.cause);
+    });
+  }
+
+  /** Inserts what `decide` makes of the chains as they are; whoever loses a race reads and decides again. Returns what the id holds then. */
+  async #write(decide: () => TransferDocument | Promise<TransferDocument>): Promise<TransferDocument> {
+    let outages = 0;
+    for (let race = 0; race < RACES_MAX; race++) {
+      await this.guard.assertOpen();
+      const document = await decide();
+      const record = new this.transfers(document);
+      await record.validate();
+      crashPoint('wallet: before insert');
+      try {
+        await this.transfers.insertOne(record, { validateBeforeSave: false });
+        crashPoint('wallet: transfer inserted');
+        told(document);
+        return document;
+      } catch (error) {
+        // A chain can have moved on, the id can be taken, or the reply was lost after the insert: only the id itself says what holds.
+        const stored = await this.find(document._id);
+        if (stored) return stored;
+        if (isDuplicateKey(error)) conflictsTotal.inc();
+        else if (++outages === OUTAGES_MAX) throw new Unavailable('the ledger', { cause: error });
+      }
+      await pause(Math.random() * RACE_PAUSE_MAX_MS);
+    }
+    throw new Unavailable(`the ledger: ${RACES_MAX} races lost for one transfer, it`);
+  }
+}
+
+/** The names of the chains that an order's transfer would go on. */
+function chainsOf({ from, to, fee, currency }: Omit<Order, 'at'>): string[] {
+  const chains = [debitChain(from), creditChain(to), ...(fee > 0n ? [feeChain(feesAccount(currency))] : [])];
+  return chains.map(chainName);
+}
+
+function refusalOf(transferId: TransferId, reason: RefusalReason, cause: Cause): TransferDocument {
+  return { _id: transferId, kind: 'refused', reason, cause, at: new Date() };
+}
+
+function told(document: TransferDocument): void {
+  if (document.kind === 'refused') {
+    transfersTotal.inc({ kind: 'refused', result: document.reason });
+    log.info({ transferId: document._id, reason: document.reason }, 'transfer refused');
+  } else {
+    transfersTotal.inc({ kind: document.kind, result: 'made' });
+    log.info({ transferId: document._id, paymentId: document.paymentId }, 'transfer made');
+  }
+}

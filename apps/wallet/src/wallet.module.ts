@@ -1,0 +1,25 @@
+import { Module } from '@nestjs/common';
+import { MongooseModule } from '@nestjs/mongoose';
+import { ChainsService } from './chains.service.ts';
+import { LedgerReader } from './ledger-reader.service.ts';
+import { LedgerService } from './ledger.service.ts';
+import { LinkRecord, LinkSchema } from './link.schema.ts';
+import { Transfer, TransferSchema } from './transfer.schema.ts';
+import { TransfersController } from './transfers.controller.ts';
+import { Wallet, WalletSchema } from './wallet.schema.ts';
+import { WalletsController } from './wallets.controller.ts';
+import { WalletsService } from './wallets.service.ts';
+import { WriteGuard } from './write-guard.service.ts';
+
+@Module({
+  imports: [
+    MongooseModule.forFeature([
+      { name: Transfer.name, schema: TransferSchema },
+      { name: Wallet.name, schema: WalletSchema },
+      { name: LinkRecord.name, schema: LinkSchema },
+    ]),
+  ],
+  controllers: [TransfersController, WalletsController],
+  providers: [ChainsService, LedgerService, LedgerReader, WalletsService, WriteGuard],
+})
+export class WalletModule {}
