@@ -24,7 +24,7 @@ function isOlder(made, source) {
 
 async function install() {
   const began = Date.now();
-  process.stdout.write('  … packages: npm ci, a minute or two');
+  process.stdout.write(`  … packages: npm ci, a minute or two${process.stdout.isTTY ? '' : '\n'}`);
   const npm = spawn('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -33,7 +33,9 @@ async function install() {
   for (const stream of [npm.stdout, npm.stderr]) stream.on('data', (data) => (output += data));
   const code = await ended(npm).catch((error) => fail(`npm ci does not run: ${error.message}`));
   if (code !== 0) fail(`npm ci failed (exit code ${code}):\n${output.trim()}`);
-  process.stdout.write(`\r\x1b[2K  ✓ packages  ${((Date.now() - began) / 1000).toFixed(1)} s\n`);
+  process.stdout.write(
+    `${process.stdout.isTTY ? '\r\x1b[2K' : ''}  ✓ packages       node_modules/  ${((Date.now() - began) / 1000).toFixed(1)} s\n`,
+  );
 }
 
 /** Runs a program of ours to its end; its exit code. */

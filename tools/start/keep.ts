@@ -7,8 +7,8 @@ const CALM_MS = 60_000;
 
 /** A server or service that is ready. */
 export interface Running {
-  /** How it ended, `exit code 1`, when it has; if known. */
-  readonly exited: Promise<string | void>;
+  /** Resolves when it has ended, with how: `SIGKILL`, `exit code 1`. */
+  readonly exited: Promise<string>;
   stop(): Promise<void>;
   /** SIGKILL. */
   kill(): Promise<void>;
@@ -73,7 +73,7 @@ export class Kept<Part extends Running> {
       let why = 'it could not be started';
       if (part) {
         const since = Date.now();
-        why = (await part.exited) ?? 'it ended';
+        why = await part.exited;
         if (Date.now() - since > CALM_MS) pauseMs = PAUSE_MIN_MS;
       }
       if (signal.aborted) return;

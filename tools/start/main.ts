@@ -90,7 +90,7 @@ async function start(): Promise<void> {
     // A NATS of the user's has credentials of the user's, or none.
     ...(nats.pid === undefined ? {} : { seedFiles: credentials.seedFiles }),
   };
-  await Promise.all(
+  const starts = await Promise.allSettled(
     parts.map((part) => {
       const log = createWriteStream(logFile(part), { flags: 'w' });
       const script = part === 'simulator' ? 'dist/tools/simulator/src/main.js' : `dist/apps/${part}/src/main.js`;
@@ -102,6 +102,10 @@ async function start(): Promise<void> {
       );
     }),
   );
+
+  // All that is wrong is told at once.
+  const failures = starts.flatMap((outcome) => (outcome.status === 'rejected' ? [(outcome.reason as Error).message] : []));
+  if (failures.length > 0) throw new Error(failures.join('\n'));
 
   console.log();
   if (twilio.simulated) console.log(`  ${styleText('bold', `The phones are at http://localhost:${simulator}`)}`);
@@ -135,7 +139,8 @@ async function needPort(part: Part): Promise<void> {
 /** Stops everything in order and ends, once. */
 function end(exitCode: number, error?: unknown): Promise<void> {
   ending ??= (async () => {
-    if (error) console.error(`\n${error instanceof Error ? error.message : String(error)}\n`);
+    steps.hush();
+    if (error) console.error(`\n${error instanceof Error ? error.message : String(error)}`);
     const running = STOP_ORDER.flatMap((name) => kept.get(name) ?? []);
     if (running.length > 0) {
       await steps.do(

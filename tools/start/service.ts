@@ -40,7 +40,7 @@ export async function startService({ name, script, env, port, log, say }: Servic
   await once(child, 'spawn');
   endWithUs(child);
 
-  const exited = once(child, 'close').then(() => howItEnded(child));
+  const exited = once(child, 'close').then(() => howItEnded(child) ?? '');
   let ready = false;
   const complaints: string[] = [];
   const shown = new Map<string, number>();
@@ -89,9 +89,10 @@ function howItEnded({ exitCode, signalCode }: ChildProcess): string | undefined 
 /** The short of a log line from `warn` up; a line that is no log is one too, but for the frames of a stack. */
 function complaintOf(line: string): string | undefined {
   try {
-    const { level, msg, err } = JSON.parse(line) as { level?: string; msg?: string; err?: { message?: string } };
+    const { level, msg, err, event, error } = JSON.parse(line) as Record<string, string> & { err?: { message?: string } };
     if (level !== 'warn' && level !== 'error' && level !== 'fatal') return undefined;
-    return err?.message && err.message !== msg ? `${msg}: ${err.message}` : msg;
+    const more = err?.message ?? error ?? event;
+    return more && more !== msg ? `${msg}: ${more}` : msg;
   } catch {
     return /^\s*(at .*|[\^~]*|[{}].*|Node\.js v.*)$/.test(line) ? undefined : line.trim();
   }

@@ -9,6 +9,7 @@ class Steps {
   /** What is under way, with what it is at. */
   readonly #underWay = new Map<string, string>();
   readonly #moves = process.stdout.isTTY === true;
+  #hushed = false;
   #frame = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -30,12 +31,17 @@ class Steps {
       this.line(`  ${styleText('green', '✓')} ${name.padEnd(NAME_WIDTH)} ${detail(result)}  ${styleText('dim', seconds)}`);
       return result;
     } catch (error) {
-      this.line(`  ${styleText('red', '✗')} ${name}`);
+      if (!this.#hushed) this.line(`  ${styleText('red', '✗')} ${name}`);
       throw error;
     } finally {
       this.#underWay.delete(name);
       this.#move();
     }
+  }
+
+  /** From now on failures are no news: what is under way is being broken off. */
+  hush(): void {
+    this.#hushed = true;
   }
 
   /** A line of its own above the moving one. */
@@ -55,7 +61,7 @@ class Steps {
   #draw(): void {
     const now = [...this.#underWay].map(([name, line]) => (line ? `${name}: ${line}` : name)).join(', ');
     const frame = FRAMES[this.#frame++ % FRAMES.length];
-    process.stdout.write(`\r\x1b[2K  ${frame} ${now}`.slice(0, (process.stdout.columns ?? 80) + 4));
+    process.stdout.write(`\r\x1b[2K  ${frame} ${now}`.slice(0, (process.stdout.columns || 80) + 4));
   }
 
   #clear(): void {

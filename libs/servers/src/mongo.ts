@@ -33,8 +33,8 @@ export interface MongoServer {
   readonly port: number;
   /** Absent if the user gave it: then `stop` leaves it running and `kill` throws. */
   readonly pid?: number;
-  /** When it has ended, for whatever reason; never if the user gave it. */
-  readonly exited: Promise<void>;
+  /** Resolves when it has ended, with how: `SIGKILL`, `exit code 1`. Never if the user gave it. */
+  readonly exited: Promise<string>;
   /** The URI of one database. */
   uri(database: string): string;
   stop(): Promise<void>;

@@ -44,8 +44,8 @@ export interface NatsServer {
   readonly port: number;
   /** Absent if the user gave it: then `users` were not set, `stop` leaves it running and `kill` throws. */
   readonly pid?: number;
-  /** When it has ended, for whatever reason; never if the user gave it. */
-  readonly exited: Promise<void>;
+  /** Resolves when it has ended, with how: `SIGKILL`, `exit code 1`. Never if the user gave it. */
+  readonly exited: Promise<string>;
   stop(): Promise<void>;
   /** SIGKILL. Resolves when it is gone; `startNats` with the same options brings it back. */
   kill(): Promise<void>;

@@ -28,8 +28,8 @@ export interface ServerCommand {
 /** A server that we started. */
 export interface ServerProcess {
   readonly pid: number;
-  /** When it has ended, for whatever reason. */
-  readonly exited: Promise<void>;
+  /** Resolves when it has ended, with how: `SIGKILL`, `exit code 1`. */
+  readonly exited: Promise<string>;
   /** Asks it to end (SIGTERM), and makes it if it does not. */
   stop(): Promise<void>;
   /** Ends it as a power cut would (SIGKILL). Resolves when it is gone. */
@@ -71,9 +71,10 @@ export async function startServer(server: ServerCommand): Promise<ServerProcess>
   endWithUs(child);
   writeFileSync(pidFile, JSON.stringify({ pid, port: server.port }));
   let ended = false;
-  const exited = once(child, 'exit').then(() => {
+  const exited = once(child, 'exit').then(([code, killedBy]: (number | string | null)[]) => {
     ended = true;
     rmSync(pidFile, { force: true });
+    return `${killedBy ?? `exit code ${code}`}`;
   });
   const end = async (name: NodeJS.Signals) => {
     if (!ended) signal(pid, name);
