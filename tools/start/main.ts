@@ -47,6 +47,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
+// Signals come by way of the process that started this one; if that was killed, its absence is the signal.
+const parent = process.ppid;
+setInterval(() => process.ppid !== parent && void end(0), 1_000).unref();
+
 await start().catch((error: unknown) => end(1, error));
 
 async function start(): Promise<void> {

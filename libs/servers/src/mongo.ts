@@ -42,7 +42,7 @@ export interface MongoServer {
   kill(): Promise<void>;
 }
 
-/** Finds a MongoDB as README.md says, and starts it unless the user's `MONGODB_URI` names one. */
+/** Finds a MongoDB (README.md has the order), and starts it unless the user's `MONGODB_URI` names one. */
 export async function startMongo({ dataDir, port, log = () => undefined, logFile }: MongoOptions = {}): Promise<MongoServer> {
   const given = process.env['MONGODB_URI'];
   if (given) return givenMongo(given);

@@ -51,7 +51,7 @@ export interface NatsServer {
   kill(): Promise<void>;
 }
 
-/** Finds a NATS server as README.md says, and starts it unless the user's `NATS_URL` names one. No JetStream. */
+/** Finds a NATS server (README.md has the order), and starts it unless the user's `NATS_URL` names one. No JetStream. */
 export async function startNats(options: NatsOptions = {}): Promise<NatsServer> {
   const given = process.env['NATS_URL'];
   if (given) return givenNats(given);

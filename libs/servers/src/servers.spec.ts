@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -124,6 +124,22 @@ describe('MongoDB', () => {
       delete process.env['MONGOMS_DOWNLOAD_DIR'];
     }
   });
+
+  it('leaves data to the kind of server that wrote them', async () => {
+    const { PATH } = process.env;
+    const bin = join(home, 'bin');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'mongod'), '#!/bin/sh\necho db version v8.0.1\n', { mode: 0o755 });
+    mkdirSync(join(home, 'by-stand-in', 'secantusdb'), { recursive: true });
+    mkdirSync(join(home, 'by-mongod', 'mongod'), { recursive: true });
+    try {
+      process.env['PATH'] = `${bin}:${PATH}`;
+      expect((await start({ dataDir: join(home, 'by-stand-in') })).description).toMatch(/^SecantusDB/);
+      await expect(start({ dataDir: join(home, 'by-mongod') })).rejects.toThrow(/^MongoDB 8\.0\.1 \(on PATH\) ended at start/);
+    } finally {
+      process.env['PATH'] = PATH;
+    }
+  }, 60_000);
 
   it.each([
     ['mongodb://h:1', 'mongodb://h:1/new'],
