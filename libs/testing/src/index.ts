@@ -1,4 +1,5 @@
 export * from './conversations.ts';
+export * from './load.ts';
 export * from './phone.ts';
 export * from './service-process.ts';
 export * from './town.ts';

@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import type { ArrivedText } from '#libs/simulated-twilio';
+import { until } from './service-process.ts';
 import type { Town } from './town.ts';
 
 /** A person's phone in a town: sends texts, and reads what comes, each text once. */
@@ -20,6 +22,16 @@ export class Phone {
     const { sid, status } = await this.#town.twilio.sendFromPhone({ from: this.number, to: this.#town.number, body, ...more });
     if (status >= 200 && status < 300) this.#town.taken.add(sid);
     return status;
+  }
+
+  /** Sends a text again and again under one id, as a provider that keeps trying, until it is answered 200. */
+  async insists(body: string, timeoutMs = 60_000): Promise<void> {
+    const messageSid = `SM${randomUUID().replaceAll('-', '')}`;
+    await until(async () => (await this.sends(body, { messageSid })) === 200, {
+      timeoutMs,
+      everyMs: 250,
+      what: () => `the text of ${this.name} to be taken`,
+    });
   }
 
   /** The next text that matches, among those not read yet: what the pattern captured, the whole match first. */

@@ -51,8 +51,8 @@ const FIRST_NUMBER = 254_712_000_001n;
 export class Town {
   readonly number = '+254700000001';
   readonly twilio: SimulatedTwilio;
-  readonly mongo: MongoServer;
-  readonly nats: NatsServer;
+  mongo: MongoServer;
+  nats: NatsServer;
   readonly secrets: DevelopmentSecrets;
   readonly processes: ServiceProcess[] = [];
   readonly client: driver.MongoClient;
@@ -61,6 +61,7 @@ export class Town {
   /** What people sent and read, in order, for docs/conversations.md. */
   readonly conversation: { who: string; direction: 'sends' | 'receives'; body: string }[] = [];
   readonly #dir: string;
+  readonly #users: NatsUser[];
   readonly #admin: NatsLink;
   #people = 0n;
   #funded = 0;
@@ -71,6 +72,7 @@ export class Town {
     nats: NatsServer;
     secrets: DevelopmentSecrets;
     dir: string;
+    users: NatsUser[];
     admin: NatsLink;
     client: driver.MongoClient;
   }) {
@@ -79,6 +81,7 @@ export class Town {
     this.nats = parts.nats;
     this.secrets = parts.secrets;
     this.#dir = parts.dir;
+    this.#users = parts.users;
     this.#admin = parts.admin;
     this.client = parts.client;
   }
@@ -106,7 +109,7 @@ export class Town {
       readConcern: connectionOptions.readConcern,
       useBigInt64: true,
     });
-    const town = new Town({ twilio, mongo, nats, secrets, dir, admin, client });
+    const town = new Town({ twilio, mongo, nats, secrets, dir, users, admin, client });
     try {
       await Promise.all([admin.open(), client.connect()]);
       for (const service of SERVICES) {
@@ -141,6 +144,24 @@ export class Town {
 
   db(service: keyof typeof DATABASES): driver.Db {
     return this.client.db(DATABASES[service]);
+  }
+
+  /** `kill -9` of the database; `bringBackMongo` starts it on the same data. */
+  async killMongo(): Promise<void> {
+    await this.mongo.kill();
+  }
+
+  async bringBackMongo(): Promise<void> {
+    this.mongo = await startMongo({ dataDir: join(this.#dir, 'mongo'), port: this.mongo.port });
+  }
+
+  /** `kill -9` of NATS. */
+  async killNats(): Promise<void> {
+    await this.nats.kill();
+  }
+
+  async bringBackNats(): Promise<void> {
+    this.nats = await startNats({ users: this.#users, dataDir: join(this.#dir, 'nats'), port: this.nats.port });
   }
 
   /** Asks as an operator. */
