@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type AccountId, type Cause, type Currency, minorUnits, type Ref, type TransferId } from '#libs/contracts';
 import { type LedgerSource, type Order, type PostedTransfer, type Side, type TransferDocument, verify } from '#libs/ledger';
-import { connectionOptions } from '#libs/mongo';
+import { connectionOptions, ensureIndexes } from '#libs/mongo';
 import { Lifecycle, log } from '#libs/service';
 import mongoose, { type Connection, type Model } from 'mongoose';
 import { ChainsService } from './chains.service.ts';
@@ -53,8 +53,9 @@ export async function walletProcess(uri: string, change: Partial<Settings> = {})
   const guard = new WriteGuard(connection, lifecycle);
   const chains = new ChainsService(transfers);
   const ledger = new LedgerService(transfers, chains, guard, given);
-  const people = new WalletsService(links, wallets, ledger, chains, given);
+  const people = new WalletsService(links, wallets, ledger, chains, guard, given);
   const reader = new LedgerReader(transfers, people);
+  await ensureIndexes(connection);
   guard.onApplicationBootstrap();
   const stop = async () => {
     await lifecycle.stop();

@@ -30,6 +30,7 @@ import { LedgerService } from './ledger.service.ts';
 import { LinkRecord } from './link.schema.ts';
 import { type Settings, type Terms, termsOf } from './settings.ts';
 import { Wallet } from './wallet.schema.ts';
+import { WriteGuard } from './write-guard.service.ts';
 
 const walletsTotal = counter('smspay_wallets_opened_total', 'Wallets opened');
 const WALLET_ID_BYTES = 16;
@@ -45,6 +46,7 @@ export class WalletsService {
     @InjectModel(Wallet.name) private readonly wallets: Model<Wallet>,
     private readonly ledger: LedgerService,
     private readonly chains: ChainsService,
+    private readonly guard: WriteGuard,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {
     this.#terms = termsOf(settings);
@@ -52,6 +54,7 @@ export class WalletsService {
 
   /** Opens a wallet for a number. The link decides; a crash after it is healed by whoever asks next, since all else follows from it. */
   async open({ number, name, language, cause }: RequestOf<typeof OpenWallet>): Promise<ResponseOf<typeof OpenWallet>> {
+    await this.guard.assertOpen();
     const at = new Date();
     const walletId = randomBytes(WALLET_ID_BYTES).toString('hex') as WalletId;
     const { welcomeCredit } = this.#terms;

@@ -11,7 +11,7 @@ const RETRY_MS = 1_000;
 /** A database that cannot be asked takes no writes either, so a check holds a little longer than until the next one. */
 const GOOD_FOR_MS = 30_000;
 
-/** Lets the ledger write only while it is safe: the unique indexes were read back, and this clock is within 2 s of the database's (days, months). */
+/** Lets the wallet write only while it is safe: the unique indexes were read back, and this clock is within 2 s of the database's (days, months). */
 @Injectable()
 export class WriteGuard implements OnApplicationBootstrap {
   #indexed = false;
@@ -32,7 +32,8 @@ export class WriteGuard implements OnApplicationBootstrap {
   /** Throws `Unavailable` unless it is safe to write now. */
   async assertOpen(): Promise<void> {
     if (performance.now() > this.#goodUntil) await this.#checked;
-    if (performance.now() > this.#goodUntil) throw new Unavailable('the ledger: its indexes, or a clock near the database’s,');
+    if (performance.now() > this.#goodUntil)
+      throw new Unavailable('the ledger (its indexes, or a clock near that of the database)');
   }
 
   async #check(): Promise<void> {
@@ -43,9 +44,10 @@ export class WriteGuard implements OnApplicationBootstrap {
       const skewMs = await this.#skewMs();
       good = Math.abs(skewMs) <= SKEW_MAX_MS;
       this.#goodUntil = good ? performance.now() + GOOD_FOR_MS : 0;
-      if (!good) log.error({ skewMs, maxMs: SKEW_MAX_MS }, 'the clock differs from the database’s: no transfers until it is set');
+      if (!good)
+        log.error({ skewMs, maxMs: SKEW_MAX_MS }, 'the clock differs from that of the database: no transfers until it is set');
     } catch (error) {
-      log.warn({ err: error }, 'the ledger could not be checked');
+      log.warn({ err: error }, 'could not check whether it is safe to write');
     }
     if (!this.lifecycle.accepting) return;
     this.#timer = setTimeout(() => (this.#checked = this.#check()), good ? CHECK_MS : RETRY_MS);
