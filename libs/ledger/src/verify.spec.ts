@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { signed } from './hash.ts';
 import { Collection, KEYS, TIME_ZONE } from './model.spec-helper.ts';
 import type { Order } from './post.ts';
-import type { PostedTransfer, TransferDocument } from './transfer.ts';
+import type { PostedTransfer, Side, TransferDocument } from './transfer.ts';
 import { PROBLEMS_MAX, verify } from './verify.ts';
 
 const ACCOUNTS = ['treasury:KES', 'wallet:ada', 'wallet:ben'] as AccountId[];
@@ -162,6 +162,18 @@ describe('verify', () => {
       TIME_ZONE,
     );
     expect(problems.join('\n')).toMatch(/KES: all balances together are -\d+, not 0/);
+  });
+
+  it('checks, but does not count, what may come between two walks', async () => {
+    const until = (posted[9] as PostedTransfer).at;
+    const older = new Collection(whole.filter(({ at }) => at <= until));
+    const all = new Collection(whole);
+    const source = { byId: () => older.byId(), bySide: (side: Side) => all.bySide(side) };
+    const { transfers, problems } = await verify(source, KEYS, TIME_ZONE, until);
+    expect([transfers, problems]).toEqual([10, []]);
+    expect((await verify(source, KEYS, TIME_ZONE)).problems.join('\n')).toMatch(/10 transfers, but \d\d with a debit/);
+    const broken = forged(20, ({ debit }) => ({ debit: { ...debit, total: 1n } }));
+    expect((await verify(new Collection(broken), KEYS, TIME_ZONE, until)).problems.join('\n')).toMatch(/total 1 where/);
   });
 
   it('counts days in the zone it is told', async () => {

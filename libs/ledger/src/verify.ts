@@ -34,8 +34,10 @@ interface Account {
 /**
  * Walks the whole ledger (design.md, "verify"): every id once, hashes right, chains without gaps, totals of chains, days and months that
  * add up, no balance below its floor, and all balances of a currency zero together. What it cannot see is a ledger cut off at its newest end.
+ * Of a ledger in use, `until` is a moment from which nothing is under way any more: what is newer may come between two walks, so it is
+ * checked but not counted.
  */
-export async function verify(source: LedgerSource, keys: LedgerKeys, timeZone: string): Promise<LedgerReport> {
+export async function verify(source: LedgerSource, keys: LedgerKeys, timeZone: string, until?: Date): Promise<LedgerReport> {
   const problems: string[] = [];
   const problem = (what: string) => problems.length < PROBLEMS_MAX && problems.push(what);
   // A document that was tampered with can have any shape.
@@ -47,6 +49,7 @@ export async function verify(source: LedgerSource, keys: LedgerKeys, timeZone: s
     }
   };
 
+  const counts = ({ at }: TransferDocument) => until === undefined || !(at > until);
   const counted = { transfers: 0, refusals: 0, debit: 0, credit: 0, fee: 0 };
   let withFee = 0;
   let lastId: string | undefined;
@@ -54,27 +57,34 @@ export async function verify(source: LedgerSource, keys: LedgerKeys, timeZone: s
     if (lastId !== undefined && document._id <= lastId) problem(`${document._id}: comes after ${lastId}`);
     lastId = document._id;
     if (document.kind === 'refused') {
-      counted.refusals++;
+      if (counts(document)) counted.refusals++;
       if (SIDES.some((side) => side in document)) problem(`${document._id}: is refused, but has a leg`);
       continue;
     }
-    counted.transfers++;
-    if (document.fee) withFee++;
+    if (counts(document)) {
+      counted.transfers++;
+      if (document.fee) withFee++;
+    }
     look(document._id, () => {
       for (const what of problemsOf(document, keys)) problem(`${document._id}: ${what}`);
     });
   }
 
+  // Debits are walked first: what comes in meanwhile can then only make an account look richer than it is.
   const accounts = new Map<AccountId, Account>();
+  const sums = new Map<Currency, bigint>();
   for (const side of SIDES) {
     let before: PostedTransfer | undefined;
     for await (const transfer of source.bySide(side)) {
-      counted[side]++;
       look(transfer._id, () => {
         const previous = before && isSameChain(side, before, transfer) ? before : undefined;
         for (const what of chainProblems(side, previous, transfer, timeZone))
           problem(`${transfer._id}: ${side} of ${transfer[side]?.account}: ${what}`);
         addTo(accounts, side, transfer, problem);
+        if (!counts(transfer)) return;
+        counted[side]++;
+        const added = addedOn(side, transfer);
+        sums.set(transfer.currency, (sums.get(transfer.currency) ?? 0n) + (side === 'debit' ? -added : added));
       });
       before = transfer;
     }
@@ -83,12 +93,10 @@ export async function verify(source: LedgerSource, keys: LedgerKeys, timeZone: s
   if (counted.credit !== counted.transfers) problem(`${counted.transfers} transfers, but ${counted.credit} with a credit`);
   if (counted.fee !== withFee) problem(`${withFee} transfers with a fee, but ${counted.fee} in the chains of fees`);
 
-  const sums = new Map<Currency, bigint>();
-  for (const [id, { currency, credits, debits }] of accounts) {
+  for (const [id, { credits, debits }] of accounts) {
     const balance = credits - debits;
     const floor = floorOf(id);
     if (floor !== undefined && balance < floor) problem(`${id}: balance ${balance} is below its floor ${floor}`);
-    sums.set(currency, (sums.get(currency) ?? 0n) + balance);
   }
   for (const [currency, sum] of sums) if (sum !== 0n) problem(`${currency}: all balances together are ${sum}, not 0`);
   return { transfers: counted.transfers, refusals: counted.refusals, accounts: accounts.size, sums, problems };
