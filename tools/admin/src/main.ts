@@ -1,0 +1,76 @@
+import { log } from '#libs/process';
+import { Argument, Command, InvalidArgumentError } from 'commander';
+import { checkDatabase } from './check-database.ts';
+import { listDeadLetters, replayDeadLetter } from './dead-letters.ts';
+import { fund } from './fund.ts';
+import { Problem } from './settings.ts';
+import { verifyLedger } from './verify.ts';
+
+// What the libs log is for services; here the operator reads what the command prints.
+log.level = 'silent';
+
+const program = new Command('admin')
+  .description("The operators' command line. Settings come from the environment, as in docs/settings.md.")
+  .showHelpAfterError();
+
+program
+  .command('verify')
+  .description('walk the whole ledger: every hash, every chain, every total; all balances together must be zero')
+  .addHelpText(
+    'after',
+    "\nReads the wallet's database alone and may run beside it.\n" +
+      'Settings: MONGODB_URI (of the wallet), LEDGER_KEY, TIME_ZONE. Exit code 1 on any problem.',
+  )
+  .action(async () => exitBy(await verifyLedger()));
+
+program
+  .command('check-database')
+  .description('check that a database engine holds what the ledger rests on')
+  .addHelpText(
+    'after',
+    '\nWorks in a scratch collection of the database that MONGODB_URI names, and drops it.\nExit code 1 if any check fails: put no money there.',
+  )
+  .action(async () => exitBy(await checkDatabase()));
+
+program
+  .command('fund')
+  .description('top up a wallet from the treasury, once per id')
+  .argument('<number>', 'phone number of the wallet: +254712345678')
+  .argument('<amount>', 'as people write it: 1000.00')
+  .option('--id <id>', 'id of this top-up; repeated, it is made once (default: a random one, which is printed)')
+  .addHelpText('after', '\nSettings: NATS_URL, NATS_CREDS, CURRENCY. Exit code 1 if it was not made.')
+  .action(async (number: string, amount: string, { id }: { id?: string }) => exitBy(await fund(number, amount, id)));
+
+const deadLetters = program
+  .command('dead-letters')
+  .description('what the gateway gave up after its counted tries')
+  .addHelpText('after', '\nSettings: NATS_URL, NATS_CREDS.');
+deadLetters
+  .command('list')
+  .description('list them, without their texts and numbers')
+  .option('--limit <n>', 'at most so many, 1 to 100', limitOf, 100)
+  .action(async ({ limit }: { limit: number }) => listDeadLetters(limit));
+deadLetters
+  .command('replay')
+  .description('drive one again; harmless to repeat')
+  .addArgument(new Argument('<what>', 'where it lies').choices(['inbox', 'outbox']))
+  .argument('<id>', 'as it is listed')
+  .action(async (what: 'inbox' | 'outbox', id: string) => exitBy(await replayDeadLetter(what, id)));
+
+await program.parseAsync().catch((error: unknown) => {
+  console.error(error instanceof Problem ? error.message : error);
+  process.exitCode = 1;
+});
+// A NATS that did not answer is still being waited for.
+process.exit();
+
+function exitBy(good: boolean): void {
+  if (!good) process.exitCode = 1;
+}
+
+function limitOf(text: string): number {
+  const limit = Number(text);
+  if (!Number.isInteger(limit) || limit < 1 || limit > 100)
+    throw new InvalidArgumentError('must be a whole number from 1 to 100');
+  return limit;
+}

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs';
+import { Currency } from '#libs/contracts';
+import type { LedgerKeys } from '#libs/ledger';
+import { uriProblems } from '#libs/mongo';
+import { z } from 'zod';
+
+/** What stops a command before it did anything, in words for the operator. */
+export class Problem extends Error {}
+
+/** A setting that a command needs. */
+export function setting(name: string, what: string): string {
+  const value = process.env[name];
+  if (!value) throw new Problem(`${name}: is missing: ${what}`);
+  return value;
+}
+
+/** The database that `MONGODB_URI` names. */
+export function databaseUri(): string {
+  const uri = setting('MONGODB_URI', 'a database, named in the URI: mongodb://host/smspay_wallet');
+  const [problem] = uriProblems(uri);
+  if (problem) throw new Problem(`MONGODB_URI: ${problem}`);
+  return uri;
+}
+
+/** The currency of all wallets. */
+export function currency(): Currency {
+  const code = setting('CURRENCY', 'ISO 4217 code of all wallets: KES');
+  const read = Currency.safeParse(code);
+  if (!read.success) throw new Problem(`CURRENCY: must be an ISO 4217 code such as KES, got ${code}`);
+  return read.data;
+}
+
+const KeyFile = z.record(
+  z.string(),
+  z.base64().transform((text) => Buffer.from(text, 'base64')),
+);
+
+/** The keys in the file that `LEDGER_KEY` names. */
+export function ledgerKeys(): LedgerKeys {
+  const path = setting('LEDGER_KEY', 'file with the keys that sign the ledger, {"<id>": "<base64 of 32 bytes>"}');
+  try {
+    return Object.entries(KeyFile.parse(JSON.parse(readFileSync(path, 'utf8')))).map(([id, key]) => ({ id, key }));
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? error.message : 'must be JSON: {"<id>": "<base64 of 32 bytes>"}';
+    throw new Problem(`LEDGER_KEY: cannot read ${path}: ${why}`, { cause: error });
+  }
+}
