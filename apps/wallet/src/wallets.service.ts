@@ -22,7 +22,7 @@ import {
 } from '#libs/contracts';
 import { creditChain, debitChain, type PostedTransfer } from '#libs/ledger';
 import { insertOrRead } from '#libs/mongo';
-import { counter, crashPoint, log, masked, SETTINGS } from '#libs/service';
+import { crashPoint, log, masked, SETTINGS } from '#libs/service';
 import type { Model } from 'mongoose';
 import { ChainsService } from './chains.service.ts';
 import { feeOf } from './domain/fees.ts';
@@ -32,7 +32,6 @@ import { type Settings, type Terms, termsOf } from './settings.ts';
 import { Wallet } from './wallet.schema.ts';
 import { WriteGuard } from './write-guard.service.ts';
 
-const walletsTotal = counter('smspay_wallets_opened_total', 'Wallets opened');
 const WALLET_ID_BYTES = 16;
 const NOTHING = minorUnits(0n);
 
@@ -70,10 +69,7 @@ export class WalletsService {
     crashPoint('wallet: wallet inserted');
     await this.#welcome(link);
     crashPoint('wallet: welcome credited');
-    if (inserted) {
-      walletsTotal.inc();
-      log.info({ walletId: wallet._id, msisdn: masked(number), smsId: cause }, 'wallet opened');
-    }
+    if (inserted) log.info({ walletId: wallet._id, msisdn: masked(number), smsId: cause }, 'wallet opened');
     return {
       result: link.cause === cause ? 'opened' : 'exists',
       party: partyOf(wallet),
