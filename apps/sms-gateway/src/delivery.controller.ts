@@ -1,4 +1,5 @@
 import { BadRequestException, Body, Controller, HttpCode, Post, Query, UseGuards } from '@nestjs/common';
+import { DatabaseReadyGuard } from '#libs/service';
 import { z } from 'zod';
 import { OutboundService } from './outbound.service.ts';
 import { TwilioSignatureGuard } from './twilio-signature.guard.ts';
@@ -12,7 +13,7 @@ const DeliveryReport = z.object({
 export type DeliveryReport = z.output<typeof DeliveryReport>;
 
 @Controller('sms')
-@UseGuards(TwilioSignatureGuard)
+@UseGuards(TwilioSignatureGuard, DatabaseReadyGuard)
 export class DeliveryController {
   constructor(private readonly outbound: OutboundService) {}
 

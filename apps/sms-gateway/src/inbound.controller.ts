@@ -1,5 +1,6 @@
 import { BadRequestException, Body, Controller, Header, HttpCode, Post, UseGuards } from '@nestjs/common';
 import { SmsId } from '#libs/contracts';
+import { DatabaseReadyGuard } from '#libs/service';
 import { z } from 'zod';
 import { InboundService } from './inbound.service.ts';
 import { TwilioSignatureGuard } from './twilio-signature.guard.ts';
@@ -17,7 +18,7 @@ export type InboundSms = z.output<typeof InboundSms>;
 const EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>';
 
 @Controller('sms')
-@UseGuards(TwilioSignatureGuard)
+@UseGuards(TwilioSignatureGuard, DatabaseReadyGuard)
 export class InboundController {
   constructor(private readonly inbound: InboundService) {}
 

@@ -1,7 +1,6 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { InjectConnection } from '@nestjs/mongoose';
 import { Unavailable } from '#libs/messaging';
-import { ensureIndexes } from '#libs/mongo';
 import { Lifecycle, log } from '#libs/service';
 import type { Connection } from 'mongoose';
 
@@ -11,10 +10,9 @@ const RETRY_MS = 1_000;
 /** A database that cannot be asked takes no writes either, so a check holds a little longer than until the next one. */
 const GOOD_FOR_MS = 30_000;
 
-/** Lets the wallet write only while it is safe: the unique indexes were read back, and this clock is within 2 s of the database's (days, months). */
+/** Lets the wallet write only while its clock is within 2 s of the database's: days and months hang on it. */
 @Injectable()
 export class WriteGuard implements OnApplicationBootstrap {
-  #indexed = false;
   #goodUntil = 0;
   #timer: NodeJS.Timeout | undefined;
   #checked: Promise<void> = Promise.resolve();
@@ -32,15 +30,12 @@ export class WriteGuard implements OnApplicationBootstrap {
   /** Throws `Unavailable` unless it is safe to write now. */
   async assertOpen(): Promise<void> {
     if (performance.now() > this.#goodUntil) await this.#checked;
-    if (performance.now() > this.#goodUntil)
-      throw new Unavailable('the ledger (its indexes, or a clock near that of the database)');
+    if (performance.now() > this.#goodUntil) throw new Unavailable('a clock near that of the database');
   }
 
   async #check(): Promise<void> {
     let good = false;
     try {
-      if (!this.#indexed) await ensureIndexes(this.connection);
-      this.#indexed = true;
       const skewMs = await this.#skewMs();
       good = Math.abs(skewMs) <= SKEW_MAX_MS;
       this.#goodUntil = good ? performance.now() + GOOD_FOR_MS : 0;

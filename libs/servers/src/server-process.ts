@@ -41,7 +41,7 @@ export interface ServerProcess {
  * a shell waits to ask the child to end.
  */
 export function endWithUs(child: ChildProcess): void {
-  const watcher = spawn('sh', ['-c', 'read _; kill "$0"', String(child.pid)], {
+  const watcher = spawn('sh', ['-c', 'read _; kill "$0"; sleep 10; kill -9 "$0"', String(child.pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });

@@ -31,6 +31,11 @@ export class Database {
     }
   }
 
+  /** True once the unique indexes were read back: before, nothing may be written. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
   /** Throws with the reason if the database cannot take work. */
   async check(): Promise<void> {
     if (!this.#ready) throw new Error('indexes not read back yet');

@@ -45,11 +45,15 @@ export async function runService<Schema extends z.ZodObject>(service: Service<Sc
     abortOnError: false,
   });
   app.connectMicroservice({ strategy: server }, { deferInitialization: true }).useGlobalFilters(new PassOn());
-  if (settings.MONGODB_URI) lifecycle.track(app.get(Database).open(lifecycle));
 
-  await app.startAllMicroservices();
   await app.listen(settings.PORT, '0.0.0.0');
   log.info({ port: app.getHttpServer().address().port }, 'listening');
+  // Nothing is taken before the unique indexes were read back: money rests on them.
+  const take = async () => {
+    if (settings.MONGODB_URI) await app.get(Database).open(lifecycle);
+    if (lifecycle.accepting) await app.startAllMicroservices();
+  };
+  lifecycle.track(take());
 
   let stopping = false;
   const stop = async (signal: string) => {
@@ -123,7 +127,7 @@ function rootOf(service: Service<z.ZodObject>, settings: Common, lifecycle: Life
         inject: uri ? [Database] : [],
       },
     ],
-    exports: [SETTINGS, Lifecycle, RpcClient],
+    exports: [SETTINGS, Lifecycle, RpcClient, ...(uri ? [Database] : [])],
   };
 }
 

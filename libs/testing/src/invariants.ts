@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { verify } from '#libs/ledger';
+import { ledgerSource, type TransferDocument, verify } from '#libs/ledger';
 import type { mongo } from 'mongoose';
-import { ledgerSource } from './ledger-source.ts';
 import { until } from './service-process.ts';
 import type { Town } from './town.ts';
 
@@ -14,7 +13,7 @@ export async function checkInvariants(town: Town, timeoutMs: number): Promise<vo
   // I1–I3: the ledger, walked.
   const keys = Object.entries(JSON.parse(readFileSync(town.secrets.LEDGER_KEY, 'utf8')) as Record<string, string>);
   const report = await verify(
-    ledgerSource(town.db('wallet')),
+    ledgerSource(town.db('wallet').collection<TransferDocument>('transfers')),
     keys.map(([id, key]) => ({ id, key: Buffer.from(key, 'base64') })),
     'Africa/Nairobi',
   );

@@ -14,10 +14,8 @@ export class Load {
   }
 
   /** `patienceMs`: how long a person waits for a text before the test fails. */
-  static async start(town: Town, pairs: number, patienceMs = 60_000): Promise<Load> {
-    const people = await Promise.all(
-      Array.from({ length: 2 * pairs }, () => town.joins({ name: 'Pat', balance: '50.00' })),
-    );
+  static async start(town: Town, pairs: number, patienceMs = 90_000): Promise<Load> {
+    const people = await Promise.all(Array.from({ length: 2 * pairs }, () => town.joins({ name: 'Pat', balance: '50.00' })));
     const halves = people.slice(0, pairs).map((person, index) => [person, people[pairs + index]] as [Phone, Phone]);
     return new Load(halves, patienceMs);
   }

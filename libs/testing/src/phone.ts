@@ -51,7 +51,7 @@ export class Phone {
   /** Asks the server for the balance and reads it. */
   async balance(): Promise<string> {
     await this.sends('BAL');
-    const [, balance = ''] = await this.receives(/balance[^\d-]*([\d,]+\.\d\d)/i);
+    const [, balance = ''] = await this.receives(/^Balance KES ([\d,]+\.\d\d)/);
     return balance;
   }
 }

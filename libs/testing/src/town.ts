@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import {
   type Asker,
   FundWallet,
   type MinorUnits,
+  type ResponseOf,
   type Msisdn,
   parseAmount,
   type Cause,
@@ -27,7 +29,10 @@ import {
 import { SimulatedTwilio } from '#libs/simulated-twilio';
 import getPort from 'get-port';
 import { mongo as driver } from 'mongoose';
+import twilio from 'twilio';
+import { Balancer } from './balancer.ts';
 import { checkInvariants } from './invariants.ts';
+import { LossyNats } from './lossy-nats.ts';
 import { Phone } from './phone.ts';
 import { type ServiceName, SERVICES, ServiceProcess } from './service-process.ts';
 
@@ -37,12 +42,19 @@ export const DATABASES = {
   wallet: 'smspay_wallet',
 } as const;
 
+/** An inbound SMS as a form post of Twilio's. */
+export type Webhook = Record<string, string> & { MessageSid: string };
+
 export interface TownOptions {
   /** Processes of each service; one if absent. */
   processes?: Partial<Record<ServiceName, number>>;
   /** More settings, for all services. */
   env?: Record<string, string>;
+  /** Messages between services and NATS are lost at random: which part of them, and by which seed. */
+  natsLoss?: { part: number; seed: number };
 }
+
+const FUND_AGAIN = 5;
 
 /** Names get numbers of their own, in the order of their coming. */
 const FIRST_NUMBER = 254_712_000_001n;
@@ -51,8 +63,11 @@ const FIRST_NUMBER = 254_712_000_001n;
 export class Town {
   readonly number = '+254700000001';
   readonly twilio: SimulatedTwilio;
+  readonly publicUrl: string;
   mongo: MongoServer;
   nats: NatsServer;
+  lossyNats: LossyNats | undefined;
+  #balancer: Balancer | undefined;
   readonly secrets: DevelopmentSecrets;
   readonly processes: ServiceProcess[] = [];
   readonly client: driver.MongoClient;
@@ -68,6 +83,7 @@ export class Town {
 
   private constructor(parts: {
     twilio: SimulatedTwilio;
+    publicUrl: string;
     mongo: MongoServer;
     nats: NatsServer;
     secrets: DevelopmentSecrets;
@@ -77,6 +93,7 @@ export class Town {
     client: driver.MongoClient;
   }) {
     this.twilio = parts.twilio;
+    this.publicUrl = parts.publicUrl;
     this.mongo = parts.mongo;
     this.nats = parts.nats;
     this.secrets = parts.secrets;
@@ -86,7 +103,7 @@ export class Town {
     this.client = parts.client;
   }
 
-  static async open({ processes = {}, env = {} }: TownOptions = {}): Promise<Town> {
+  static async open({ processes = {}, env = {}, natsLoss }: TownOptions = {}): Promise<Town> {
     const dir = await mkdtemp(join(tmpdir(), 'smspay-town-'));
     const secrets = developmentSecrets(dir);
     const { users, seedFiles }: { users: NatsUser[]; seedFiles: Record<Asker, string> } = await natsCredentials(dir);
@@ -95,7 +112,8 @@ export class Town {
       startNats({ users, dataDir: join(dir, 'nats') }),
     ]);
     const gatewayPorts = await Promise.all(Array.from({ length: processes['sms-gateway'] ?? 1 }, () => getPort()));
-    const publicUrl = `http://127.0.0.1:${gatewayPorts[0]}`;
+    const publicPort = await getPort();
+    const publicUrl = `http://127.0.0.1:${publicPort}`;
     const twilio = new SimulatedTwilio({
       accountSid: secrets.TWILIO_ACCOUNT_SID,
       authToken: secrets.TWILIO_AUTH_TOKEN,
@@ -109,7 +127,9 @@ export class Town {
       readConcern: connectionOptions.readConcern,
       useBigInt64: true,
     });
-    const town = new Town({ twilio, mongo, nats, secrets, dir, users, admin, client });
+    const town = new Town({ twilio, publicUrl, mongo, nats, secrets, dir, users, admin, client });
+    town.#balancer = await Balancer.start(publicPort, () => gatewayPorts);
+    if (natsLoss) town.lossyNats = await LossyNats.start(nats.port, natsLoss.part, natsLoss.seed);
     try {
       await Promise.all([admin.open(), client.connect()]);
       for (const service of SERVICES) {
@@ -124,6 +144,7 @@ export class Town {
               PUBLIC_URL: publicUrl,
               TWILIO_API_URL: twilio.url,
               WELCOME_CREDIT: '0',
+              ...(town.lossyNats ? { NATS_URL: town.lossyNats.url } : {}),
               ...env,
             }),
           );
@@ -185,17 +206,50 @@ export class Town {
     return phone;
   }
 
+  /** The form that Twilio would post for a text of this phone: of a new SMS each time. */
+  webhook(phone: Phone, body: string): Webhook {
+    const sid = `SM${randomUUID().replaceAll('-', '')}`;
+    return {
+      MessageSid: sid,
+      SmsSid: sid,
+      AccountSid: this.secrets.TWILIO_ACCOUNT_SID,
+      From: phone.number,
+      To: this.number,
+      Body: body,
+      NumMedia: '0',
+    };
+  }
+
+  /** Posts a webhook to one gateway, the first if none is named, signed over the public URL as Twilio does. Resolves with the status. */
+  async posts(webhook: Webhook, gateway = this.of('sms-gateway')[0]): Promise<number> {
+    const signature = twilio.getExpectedTwilioSignature(this.secrets.TWILIO_AUTH_TOKEN, `${this.publicUrl}/sms/inbound`, webhook);
+    const response = await fetch(`http://127.0.0.1:${gateway?.port}/sms/inbound`, {
+      method: 'POST',
+      headers: { 'X-Twilio-Signature': signature },
+      body: new URLSearchParams(webhook),
+    });
+    if (response.ok) this.taken.add(webhook.MessageSid);
+    return response.status;
+  }
+
   async fund(phone: Phone, balance: string): Promise<void> {
     const amount = parseAmount(balance, 'KES' as Currency) as MinorUnits;
     if (amount === 0n) return;
     const id = `town-${++this.#funded}`;
-    const answer = await this.operator.ask(FundWallet, {
+    const request = {
       transferId: `fund:${id}` as TransferId,
       number: phone.number as Msisdn,
       amount,
       memo: 'test',
       cause: `operator:${id}` as Cause,
-    });
+    };
+    // The reply can be lost (F3): the id makes it safe to ask again.
+    const ask = (again: number): Promise<ResponseOf<typeof FundWallet>> =>
+      this.operator.ask(FundWallet, request).catch((error: unknown) => {
+        if (again === 0) throw error;
+        return ask(again - 1);
+      });
+    const answer = await ask(FUND_AGAIN);
     if (answer.result !== 'made') throw new Error(`could not fund ${phone.number}: ${answer.result}`);
   }
 
@@ -209,6 +263,8 @@ export class Town {
     for (const service of SERVICES.toReversed()) await Promise.all(this.of(service).map((process) => process.stop()));
     await this.twilio.close();
     await this.#admin.close();
+    await this.#balancer?.stop();
+    await this.lossyNats?.stop();
     await this.client.close();
     await this.nats.stop();
     await this.mongo.stop();
