@@ -1,4 +1,6 @@
 import 'reflect-metadata';
+import type { Server } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { getConnectionToken, MongooseModule } from '@nestjs/mongoose';
@@ -17,6 +19,7 @@ import { SETTINGS } from './tokens.ts';
 
 /** Longer than the longest request, shorter than a pod's grace period. */
 const STOP_MAX_MS = 25_000;
+const LAME_DUCK_MS = 500;
 
 /** What is special about one service. */
 export interface Service<Schema extends z.ZodObject> {
@@ -144,9 +147,14 @@ async function httpAdapter(name: 'fastify' | 'express' = 'fastify'): Promise<Abs
   }) as unknown as AbstractHttpAdapter;
 }
 
-/** No new connection; requests under way are answered; idle connections are closed. */
-function closeHttp(server: import('node:http').Server): Promise<void> {
-  return new Promise((resolve) => {
+/**
+ * Requests are still answered for a moment, each with `Connection: close`, so that no client sends one on a connection that is closing
+ * (RFC 9112, 9.6); then no new connection, and when what is under way is answered, the end.
+ */
+async function closeHttp(server: Server): Promise<void> {
+  server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
+  await pause(LAME_DUCK_MS);
+  await new Promise<void>((resolve) => {
     server.close(() => resolve());
     const sweep = setInterval(() => server.closeIdleConnections(), 50);
     server.once('close', () => clearInterval(sweep));

@@ -1,5 +1,6 @@
 export * from './conversations.ts';
 export * from './load.ts';
+export * from './lossy-mongo.ts';
 export * from './lossy-nats.ts';
 export * from './phone.ts';
 export * from './service-process.ts';

@@ -32,6 +32,7 @@ import { mongo as driver } from 'mongoose';
 import twilio from 'twilio';
 import { Balancer } from './balancer.ts';
 import { checkInvariants } from './invariants.ts';
+import { LossyMongo } from './lossy-mongo.ts';
 import { LossyNats } from './lossy-nats.ts';
 import { Phone } from './phone.ts';
 import { type ServiceName, SERVICES, ServiceProcess } from './service-process.ts';
@@ -52,6 +53,8 @@ export interface TownOptions {
   env?: Record<string, string>;
   /** Messages between services and NATS are lost at random: which part of them, and by which seed. */
   natsLoss?: { part: number; seed: number };
+  /** Replies of the database to writes are lost at random. */
+  mongoLoss?: { part: number; seed: number };
 }
 
 const FUND_AGAIN = 5;
@@ -67,6 +70,7 @@ export class Town {
   mongo: MongoServer;
   nats: NatsServer;
   lossyNats: LossyNats | undefined;
+  lossyMongo: LossyMongo | undefined;
   #balancer: Balancer | undefined;
   readonly secrets: DevelopmentSecrets;
   readonly processes: ServiceProcess[] = [];
@@ -103,7 +107,7 @@ export class Town {
     this.client = parts.client;
   }
 
-  static async open({ processes = {}, env = {}, natsLoss }: TownOptions = {}): Promise<Town> {
+  static async open({ processes = {}, env = {}, natsLoss, mongoLoss }: TownOptions = {}): Promise<Town> {
     const dir = await mkdtemp(join(tmpdir(), 'smspay-town-'));
     const secrets = developmentSecrets(dir);
     const { users, seedFiles }: { users: NatsUser[]; seedFiles: Record<Asker, string> } = await natsCredentials(dir);
@@ -129,6 +133,10 @@ export class Town {
     });
     const town = new Town({ twilio, publicUrl, mongo, nats, secrets, dir, users, admin, client });
     town.#balancer = await Balancer.start(publicPort, () => gatewayPorts);
+    if (mongoLoss) town.lossyMongo = await LossyMongo.start(mongo.port, mongoLoss.part, mongoLoss.seed);
+    const servicesMongo = {
+      uri: (database: string) => mongo.uri(database).replace(`:${mongo.port}/`, `:${town.lossyMongo?.port ?? mongo.port}/`),
+    };
     if (natsLoss) town.lossyNats = await LossyNats.start(nats.port, natsLoss.part, natsLoss.seed);
     try {
       await Promise.all([admin.open(), client.connect()]);
@@ -136,7 +144,7 @@ export class Town {
         for (let index = 0; index < (processes[service] ?? 1); index++) {
           const port = service === 'sms-gateway' ? (gatewayPorts[index] ?? 0) : await getPort();
           const ports = { 'sms-gateway': port, transactions: port, wallet: port, notifications: port, simulator: 0 };
-          const settings = developmentSettings(service, { ports, mongo, nats, seedFiles, secrets });
+          const settings = developmentSettings(service, { ports, mongo: servicesMongo, nats, seedFiles, secrets });
           delete settings['OTEL_EXPORTER_OTLP_ENDPOINT'];
           town.processes.push(
             new ServiceProcess(service, {
@@ -258,13 +266,14 @@ export class Town {
     return checkInvariants(this, timeoutMs);
   }
 
-  /** Stops all, in order, and leaves nothing behind. */
+  /** Ends all, and leaves nothing behind. A clean stop is a test of its own. */
   async close(): Promise<void> {
-    for (const service of SERVICES.toReversed()) await Promise.all(this.of(service).map((process) => process.stop()));
+    await Promise.all(this.processes.map((process) => process.kill()));
     await this.twilio.close();
     await this.#admin.close();
     await this.#balancer?.stop();
     await this.lossyNats?.stop();
+    await this.lossyMongo?.stop();
     await this.client.close();
     await this.nats.stop();
     await this.mongo.stop();
