@@ -1,4 +1,4 @@
-// `npm start`, `npm run demo`, `npm run bench`: installs and builds what is stale, then goes on under the project's own Node.
+// `npm start`, `npm test`, `npm run demo`, `npm run bench`: installs and builds what is stale, then goes on under the project's own Node.
 // Plain JavaScript without packages: it runs before `npm ci`, on any Node that can run npm.
 import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
@@ -7,7 +7,13 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const NODE = join(ROOT, 'node_modules/.bin/node');
-const TARGETS = { start: 'tools/start/main.ts', demo: 'tools/demo/src/main.ts', bench: 'bench/main.ts' };
+const TARGETS = {
+  start: ['tools/start/main.ts'],
+  // One file after the other: many of them start a whole town.
+  test: ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--runInBand'],
+  demo: ['tools/demo/src/main.ts'],
+  bench: ['bench/main.ts'],
+};
 
 const [name = 'start', ...args] = process.argv.slice(2);
 const target = TARGETS[name];
@@ -15,7 +21,7 @@ if (!target) fail(`npm start takes nothing, or one of: ${Object.keys(TARGETS).jo
 
 if (isOlder('node_modules/.package-lock.json', 'package-lock.json')) await install();
 const built = await run(['tools/start/build.ts']);
-process.exit(built === 0 ? await run([target, ...args]) : built);
+process.exit(built === 0 ? await run([...target, ...args]) : built);
 
 function isOlder(made, source) {
   const path = join(ROOT, made);

@@ -1,4 +1,4 @@
-import { createWriteStream, mkdirSync } from 'node:fs';
+import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { styleText } from 'node:util';
 import {
@@ -105,6 +105,16 @@ async function start(): Promise<void> {
         () => `port ${PORTS[part]}, log ${shown(logFile(part))}`,
       );
     }),
+  );
+
+  // So that `npm run admin` finds what was started.
+  const { MONGODB_URI, NATS_URL, LEDGER_KEY, TIME_ZONE, CURRENCY } = environmentOf('wallet', setUp);
+  const forAdmin = { MONGODB_URI, NATS_URL, NATS_CREDS: setUp.seedFiles?.admin, LEDGER_KEY, TIME_ZONE, CURRENCY };
+  writeFileSync(
+    join(DATA, 'admin.env'),
+    Object.entries(forAdmin)
+      .map(([name, value]) => `${name}=${value ?? ''}\n`)
+      .join(''),
   );
 
   // All that is wrong is told at once.
