@@ -68,7 +68,7 @@ class Counted {
   }
 }
 
-const PAIRS = 200;
+const PAIRS = 100;
 const PATIENCE_MS = 20_000;
 const JOINING_AT_ONCE = 16;
 
@@ -139,11 +139,9 @@ async function join(webhookUrl: string): Promise<void> {
   await Promise.all(
     Array.from({ length: JOINING_AT_ONCE }, async () => {
       for (let number = rest.shift(); number; number = rest.shift()) {
-        const [welcomed] = await Promise.all([
-          hears(number, /^(Welcome|You have a wallet)/),
-          says(webhookUrl, number, 'JOIN Ada'),
-        ]);
-        if (!welcomed) throw new Error(`${number} could not join in ${PATIENCE_MS} ms`);
+        const welcomed = hears(number, /^(Welcome|You have a wallet)/);
+        if (!(await says(webhookUrl, number, 'JOIN Ada'))) throw new Error(`the webhook ${webhookUrl} did not take an SMS`);
+        if (!(await welcomed)) throw new Error(`${number} was not welcomed within ${PATIENCE_MS} ms`);
       }
     }),
   );

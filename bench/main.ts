@@ -68,14 +68,15 @@ async function bench(): Promise<Results> {
   say(`  ${town.mongo.description}\n  ${town.nats.description}`);
 
   say('Opening wallets …');
-  const whole = `http://127.0.0.1:${town.of('sms-gateway')[0]?.port}/sms/inbound`;
+  const whole = `${town.publicUrl}/sms/inbound`;
   await load.ask({ do: 'join', webhookUrl: whole });
   const bare = await startBare(town, apiUrl);
   const webhooks: Record<Way, string> = { whole, bare: `${await bare.hears<string>()}/sms/inbound` };
 
   const services = Object.fromEntries(town.processes.map(({ service, pid }) => [service, pid]));
   const processes: Record<Way, Record<string, number | undefined>> = {
-    whole: { ...services, NATS: town.nats.pid },
+    // The town's balancer is a part of this process, which does nothing else meanwhile.
+    whole: { ...services, NATS: town.nats.pid, 'load balancer': process.pid },
     bare: { 'bare script': bare.pid },
   };
   const turn = async (way: Way, under: Load): Promise<Turn> => {
@@ -175,7 +176,10 @@ async function documentBytes(town: Town, way: Way): Promise<Record<Collection, n
     const database = way === 'whole' ? town.db(OWNER[name]) : town.client.db(BARE_DATABASE);
     // The wallets were opened with transfers too, which are smaller.
     const filter = name === 'transfers' ? { kind: 'payment' } : {};
-    const documents = await database.collection(name).find(filter, { limit: SAMPLE }).toArray();
+    const documents = await database
+      .collection(name)
+      .find(filter, { sort: { _id: -1 }, limit: SAMPLE })
+      .toArray();
     return [
       name,
       quantile(
