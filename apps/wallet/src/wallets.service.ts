@@ -161,7 +161,7 @@ export class WalletsService {
     if (answer.result === 'refused') return { result: 'refused', reason: answer.reason };
     const stored = await this.ledger.find(transferId);
     if (stored?.kind !== 'top_up' || stored.credit.account !== to || stored.amount !== amount) {
-      throw new Error(`${transferId} was used before for something else`);
+      return { result: 'id_taken' };
     }
     return { result: 'made', balance: answer.payeeBalance, currency: this.settings.CURRENCY };
   }

@@ -19,7 +19,6 @@ export const OpenRefusal = z.enum([
   'to_self',
   'insufficient_funds',
   'too_many_open',
-  'not_served',
 ]);
 export type OpenRefusal = z.output<typeof OpenRefusal>;
 
@@ -94,7 +93,6 @@ export const Message = z.discriminatedUnion('type', [
     ]),
   }),
   message('text_only', {}),
-  message('too_late', {}),
 ]);
 export type Message = z.output<typeof Message>;
 export type MessageOf<Type extends Message['type']> = Extract<Message, { type: Type }>;

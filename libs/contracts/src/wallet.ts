@@ -141,6 +141,8 @@ export const FundWallet = rpc({
   response: z.discriminatedUnion('result', [
     z.object({ result: z.literal('made'), balance: Balance, currency: Currency }),
     z.object({ result: z.literal('no_wallet') }),
+    /** The id moved money before, to another wallet or another amount. */
+    z.object({ result: z.literal('id_taken') }),
     z.object({ result: z.literal('refused'), reason: RefusalReason }),
   ]),
 });

@@ -9,12 +9,21 @@ import { TerminusModule } from '@nestjs/terminus';
 import type { Asker } from '#libs/contracts';
 import { NatsLink, PassOn, RpcClient, RpcServer, Unavailable } from '#libs/messaging';
 import { connectionOptions, uriProblems } from '#libs/mongo';
-import { Lifecycle, log, nameLogs, nestLogger, startTracing, stopTracing } from '#libs/process';
+import {
+  type commonSettings,
+  Lifecycle,
+  log,
+  nameLogs,
+  nestLogger,
+  startTracing,
+  stopTracing,
+  readSettings,
+  WRONG_SETTINGS,
+} from '#libs/process';
 import type { Connection } from 'mongoose';
 import type { z } from 'zod';
 import { Database } from './database.ts';
 import { HealthController, type Need, NEEDS } from './health.controller.ts';
-import { type commonSettings, readSettings, WRONG_SETTINGS } from './settings.ts';
 import { SETTINGS } from './tokens.ts';
 
 /** Longer than the longest request, shorter than a pod's grace period. */

@@ -36,6 +36,9 @@ export async function fund(number: string, amountText: string, id = randomBytes(
     case 'refused':
       console.log(`refused: ${answer.reason}`);
       return false;
+    case 'id_taken':
+      console.log(`refused: id ${id} was used before, for another wallet or another amount`);
+      return false;
     default:
       return answer satisfies never;
   }

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { Currency } from '#libs/contracts';
 import type { LedgerKeys } from '#libs/ledger';
 import { uriProblems } from '#libs/mongo';
-import { z } from 'zod';
+import { keyFile } from '#libs/process';
 
 /** What stops a command before it did anything, in words for the operator. */
 export class Problem extends Error {}
@@ -30,18 +29,10 @@ export function currency(): Currency {
   return read.data;
 }
 
-const KeyFile = z.record(
-  z.string(),
-  z.base64().transform((text) => Buffer.from(text, 'base64')),
-);
-
 /** The keys in the file that `LEDGER_KEY` names. */
 export function ledgerKeys(): LedgerKeys {
   const path = setting('LEDGER_KEY', 'file with the keys that sign the ledger, {"<id>": "<base64 of 32 bytes>"}');
-  try {
-    return Object.entries(KeyFile.parse(JSON.parse(readFileSync(path, 'utf8')))).map(([id, key]) => ({ id, key }));
-  } catch (error) {
-    const why = error instanceof Error && 'code' in error ? error.message : 'must be JSON: {"<id>": "<base64 of 32 bytes>"}';
-    throw new Problem(`LEDGER_KEY: cannot read ${path}: ${why}`, { cause: error });
-  }
+  const keys = keyFile.safeParse(path);
+  if (!keys.success) throw new Problem(`LEDGER_KEY: ${keys.error.issues[0]?.message}`);
+  return keys.data;
 }

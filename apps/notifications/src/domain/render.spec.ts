@@ -197,7 +197,6 @@ const LONGEST: { [Type in Message['type']]: MessageOf<Type>[] } = {
     ),
   ),
   text_only: messages('text_only', {}),
-  too_late: messages('too_late', {}),
 };
 
 const segmentOf = (text: string) => {

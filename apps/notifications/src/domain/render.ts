@@ -112,7 +112,6 @@ export function renderText(message: Message, language: Language, currency: Curre
     case 'menu':
     case 'help':
     case 'text_only':
-    case 'too_late':
       return texts[message.type]({});
     default:
       return message satisfies never;

@@ -50,7 +50,6 @@ export const en: Texts = {
   not_understood: (v) => notUnderstood(v),
   text_only: () =>
     'We can read words only, no pictures or sound, so nothing was done. Please send it as a text. For all commands, send MENU',
-  too_late: () => 'Your message reached us too late, so nothing was done. If you still want it, please send it again.',
 };
 
 const fee = (fee: string | undefined) => (fee ? `fee ${fee}` : 'no fee');
@@ -103,7 +102,6 @@ const NOT_OPENED: Record<OpenRefusal, (values: Values['not_opened']) => string> 
     v.way === 'pay'
       ? 'Not paid: too many of your payments wait for a code. To see them, send NO. Answer or decline one, then try again.'
       : `Not asked: too many requests wait for ${v.other} already. Try again when some are answered.`,
-  not_served: (v) => `${v.other} is in a country that we do not serve, so nothing was done.`,
 };
 
 function historyLine({ direction, amount, other, ref }: HistoryLine): string {

@@ -47,7 +47,6 @@ export interface Values {
   help: object;
   not_understood: { command: MessageOf<'not_understood'>['command']; why: MessageOf<'not_understood'>['why']; currency: string };
   text_only: object;
-  too_late: object;
 }
 
 /** The texts of one language: each of the basic GSM-7 alphabet, one segment with the longest values, and saying what to do next. */
