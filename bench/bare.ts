@@ -42,6 +42,8 @@ interface OpenPayment {
   payee: Person;
 }
 
+process.on('disconnect', () => process.exit());
+
 const setting = (name: keyof BareSettings & string): string => process.env[name] ?? '';
 const token = setting('TWILIO_AUTH_TOKEN');
 const accountSid = setting('TWILIO_ACCOUNT_SID');
@@ -65,7 +67,6 @@ const made: BareWrites = { payments: 0, writes: 0 };
 const server = createServer((incoming, outgoing) => void take(incoming, outgoing).catch(fail)).listen(0, '127.0.0.1');
 server.once('listening', () => process.send?.(publicUrl()));
 process.on('message', () => process.send?.(made));
-process.on('disconnect', () => process.exit());
 
 const publicUrl = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 

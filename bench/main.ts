@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { DATABASES, Town } from '#libs/testing';
@@ -43,28 +44,31 @@ const account: TwilioAccount = {
   authToken: randomBytes(16).toString('hex'),
   number: '+254700000001',
 };
+const helpers: { stop(): Promise<void> }[] = [];
 const closers: (() => Promise<unknown>)[] = [];
-const interrupted = new Promise<never>((_, reject) => {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(signal, () => reject(new Error(`ended by ${signal}`)));
-});
+const interrupt = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => interrupt.abort(new Error(`ended by ${signal}`)));
+const interrupted = once(interrupt.signal, 'abort').then(() => interrupt.signal.throwIfAborted());
 
 try {
   const results = await Promise.race([bench(), interrupted]);
-  console.log(json ? JSON.stringify(results, undefined, 2) : report(results));
+  if (results) console.log(json ? JSON.stringify(results, undefined, 2) : report(results));
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 } finally {
-  for (const close of closers.toReversed()) await close();
+  await Promise.all(helpers.map((helper) => helper.stop()));
+  for (const close of closers.toReversed()) await close().catch(() => undefined);
 }
 
 async function bench(): Promise<Results> {
   say('Starting a database, NATS and the four services …');
   const load = new Helper<LoadOrder>('load.ts');
-  closers.push(() => load.stop());
+  helpers.push(load);
   const apiUrl = await load.ask<string>({ do: 'listen', account });
   const town = await openTown(apiUrl);
+  interrupt.signal.throwIfAborted();
   say(`  ${town.mongo.description}\n  ${town.nats.description}`);
 
   say('Opening wallets …');
@@ -132,8 +136,8 @@ async function bench(): Promise<Results> {
   };
 }
 
-async function openTown(apiUrl: string): Promise<Town> {
-  const town = await Town.open({
+function openTown(apiUrl: string): Promise<Town> {
+  const opening = Town.open({
     env: {
       TWILIO_API_URL: apiUrl,
       TWILIO_ACCOUNT_SID: account.accountSid,
@@ -142,8 +146,9 @@ async function openTown(apiUrl: string): Promise<Town> {
       WELCOME_CREDIT: '1000000.00',
     },
   });
-  closers.push(() => town.close());
-  return town;
+  // Also if it is interrupted before it is open.
+  closers.push(() => opening.then((town) => town.close()));
+  return opening;
 }
 
 /** The bare script, on a database of its own in the same server, with the indexes that the whole way has. */
@@ -166,7 +171,7 @@ async function startBare(town: Town, apiUrl: string): Promise<Helper<object>> {
     SMS_NUMBER: account.number,
   };
   const bare = new Helper<object>('bare.ts', settings);
-  closers.push(() => bare.stop());
+  helpers.push(bare);
   return bare;
 }
 
