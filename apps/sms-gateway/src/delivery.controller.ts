@@ -1,16 +1,8 @@
 import { BadRequestException, Body, Controller, HttpCode, Post, Query, UseGuards } from '@nestjs/common';
 import { DatabaseReadyGuard } from '#libs/service';
-import { z } from 'zod';
 import { OutboundService } from './outbound.service.ts';
+import { DeliveryReport } from './twilio-forms.ts';
 import { TwilioSignatureGuard } from './twilio-signature.guard.ts';
-
-/** The fields we read of a status callback (twilio.com/docs/messaging/guides/track-outbound-message-status). */
-const DeliveryReport = z.object({
-  MessageSid: z.string().regex(/^\w{1,64}$/),
-  MessageStatus: z.string().max(40),
-  ErrorCode: z.coerce.number().int().optional().catch(undefined),
-});
-export type DeliveryReport = z.output<typeof DeliveryReport>;
 
 @Controller('sms')
 @UseGuards(TwilioSignatureGuard, DatabaseReadyGuard)

@@ -1,19 +1,8 @@
 import { BadRequestException, Body, Controller, Header, HttpCode, Post, UseGuards } from '@nestjs/common';
-import { SmsId } from '#libs/contracts';
 import { DatabaseReadyGuard } from '#libs/service';
-import { z } from 'zod';
 import { InboundService } from './inbound.service.ts';
+import { InboundSms } from './twilio-forms.ts';
 import { TwilioSignatureGuard } from './twilio-signature.guard.ts';
-
-/** The fields we read of Twilio's form post (twilio.com/docs/messaging/guides/webhook-request). */
-const InboundSms = z.object({
-  MessageSid: SmsId,
-  From: z.string().max(100),
-  To: z.string().max(100),
-  Body: z.string().max(10_000).default(''),
-  NumMedia: z.coerce.number().int().min(0).catch(0),
-});
-export type InboundSms = z.output<typeof InboundSms>;
 
 const EMPTY_TWIML = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>';
 

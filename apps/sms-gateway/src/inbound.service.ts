@@ -31,9 +31,9 @@ import {
 import type { Model } from 'mongoose';
 import { parse, type Parsed } from './domain/grammar.ts';
 import { senderOf } from './domain/sender.ts';
-import type { InboundSms } from './inbound.controller.ts';
 import { InboxMessage } from './inbox.schema.ts';
 import type { Settings } from './settings.ts';
+import type { InboundSms } from './twilio-forms.ts';
 
 /** Longer than understanding takes; a crash is found again after it. */
 const LEASE_MS = 10_000;

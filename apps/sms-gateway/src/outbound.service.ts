@@ -18,12 +18,12 @@ import {
   traceparent,
 } from '#libs/service';
 import type { Model } from 'mongoose';
-import type { DeliveryReport } from './delivery.controller.ts';
 import { isEnd, stateOfReport, statesBefore } from './domain/delivery.ts';
 import { InboxMessage } from './inbox.schema.ts';
 import { OutboxText } from './outbox.schema.ts';
 import { Twilio } from './providers/twilio.ts';
 import type { Settings } from './settings.ts';
+import type { DeliveryReport } from './twilio-forms.ts';
 
 /** A try whose outcome is not known is settled only after this without a callback (design.md). Longer than a POST may take. */
 const SETTLE_MS = 30_000;

@@ -72,11 +72,16 @@ export const PaymentSchema = SchemaFactory.createForClass(PaymentRecord)
   .index({ 'payee.number': 1, endsAt: 1 })
   .index({ nextTryAt: 1 }, { sparse: true });
 
-/** What lies in the collection: a payment with what drives it. */
-export type StoredPayment = (Omit<Payment, 'id'> | Omit<NotOpened, 'id'>) &
-  Driven & { _id: PaymentId; version: number; untold: Tale[] };
+/** What drives a payment, beside the payment itself. */
+type Course = Driven & { _id: PaymentId; version: number; untold: Tale[] };
+
+/** What lies in the collection. */
+export type StoredPayment = (Omit<Payment, 'id'> | Omit<NotOpened, 'id'>) & Course;
+
+/** A payment as it was read, with the version that a change of it must name. */
+export type ReadPayment = Payment & Course;
 
 /** The payment in a stored document. */
-export function paymentOf(stored: StoredPayment): Payment | NotOpened {
-  return { ...stored, id: stored._id } as Payment | NotOpened;
+export function paymentOf(stored: StoredPayment): ReadPayment | (NotOpened & Course) {
+  return { ...stored, id: stored._id } as ReadPayment | (NotOpened & Course);
 }

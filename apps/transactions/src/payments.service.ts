@@ -41,7 +41,7 @@ import {
   type Terms,
 } from './domain/payment.ts';
 import { eventOf } from './domain/tales.ts';
-import { paymentOf, PaymentRecord, type StoredPayment } from './payment.schema.ts';
+import { paymentOf, PaymentRecord, type ReadPayment, type StoredPayment } from './payment.schema.ts';
 import type { Settings } from './settings.ts';
 
 const RACES_MAX = 20;
@@ -101,7 +101,7 @@ export class PaymentsService implements OnModuleInit {
         return this.open(asked, command);
       case 'code':
         return this.byCode(asked, this.codes.open(command.code, asked.smsId), (payment) =>
-          this.apply(payment.id, { type: 'right_code', cause: causeOf(asked) }),
+          this.apply(payment, { type: 'right_code', cause: causeOf(asked) }),
         );
       case 'no':
         return this.no(asked, command);
@@ -196,7 +196,7 @@ export class PaymentsService implements OnModuleInit {
   }
 
   /** Finds what `code` belongs to among the payer's open things and those of the last day, and lets `act` decide on the open one. */
-  private async byCode(asked: Asked, code: Secret, act: (payment: Payment) => Promise<Payment>): Promise<Answer> {
+  private async byCode(asked: Asked, code: Secret, act: (payment: ReadPayment) => Promise<Payment>): Promise<Answer> {
     const mine = await this.withCodesOf(asked.from);
     const fitting = mine.filter((payment) => this.codes.fits(payment, code));
     const open = fitting.filter((payment) => isOpen(payment));
@@ -229,7 +229,7 @@ export class PaymentsService implements OnModuleInit {
     switch (of?.by) {
       case 'code':
         return this.byCode(asked, this.codes.open(of.code, asked.smsId), (payment) =>
-          this.apply(payment.id, { type: 'no', by: 'payer', cause }),
+          this.apply(payment, { type: 'no', by: 'payer', cause }),
         );
       case 'ref': {
         const payment = await this.ofPerson(asked, of.ref);
@@ -237,7 +237,7 @@ export class PaymentsService implements OnModuleInit {
         // Only one's own request is withdrawn by its reference; all else needs the code.
         const own = payment.origin === 'request' && payment.payee.number === asked.from;
         return own && isOpen(payment)
-          ? this.outcome(asked, await this.apply(payment.id, { type: 'no', by: 'payee', cause }))
+          ? this.outcome(asked, await this.apply(payment, { type: 'no', by: 'payee', cause }))
           : this.outcome(asked, payment);
       }
       case undefined:
@@ -258,7 +258,7 @@ export class PaymentsService implements OnModuleInit {
       })
       .lean<StoredPayment[]>();
     const payments = stored
-      .map((document) => paymentOf(document) as Payment)
+      .map((document) => paymentOf(document) as ReadPayment)
       .filter(isOpen)
       .slice(-LISTED_MAX);
     if (payments.length === 0) return answer({ type: 'nothing_open' });
@@ -287,58 +287,60 @@ export class PaymentsService implements OnModuleInit {
   }
 
   /** What of a person's has a code: what is open, and what ended in the last day. */
-  private async withCodesOf(number: string): Promise<Payment[]> {
+  private async withCodesOf(number: string): Promise<ReadPayment[]> {
     const stored = await this.payments
       .find({ 'payer.number': number, endsAt: { $gt: new Date(Date.now() - DAY_MS) } })
       .lean<StoredPayment[]>();
-    return stored.map((document) => paymentOf(document) as Payment);
+    return stored.map((document) => paymentOf(document) as ReadPayment);
   }
 
   /** The payment of this reference, if the asker has a part in it that they know of. */
-  private async ofPerson(asked: Asked, ref: Ref): Promise<Payment | undefined> {
+  private async ofPerson(asked: Asked, ref: Ref): Promise<ReadPayment | undefined> {
     const stored = await this.payments.findOne({ ref }).lean<StoredPayment>();
     if (!stored) return undefined;
-    const payment = paymentOf(stored) as Payment;
+    const payment = paymentOf(stored) as ReadPayment;
     const knows =
       payment.payer.number === asked.from ||
       (payment.payee.number === asked.from && (payment.origin === 'request' || payment.state === 'completed'));
     return knows ? payment : undefined;
   }
 
-  /** Applies one input. Whoever loses a race reads again and decides again. */
-  private async apply(id: PaymentId, input: Input): Promise<Payment> {
+  /** Applies one input to a payment as it was read. Whoever loses a race reads again and decides again. */
+  private async apply(read: ReadPayment, input: Input): Promise<Payment> {
+    let payment = read;
+    let next = input;
     for (let race = 0; race < RACES_MAX; race++) {
-      const stored = await this.payments.findById(id).orFail().lean<StoredPayment>();
-      const payment = paymentOf(stored) as Payment;
-      const decision = decide(payment, input);
+      const decision = decide(payment, next);
       if (decision.result === 'unchanged') return payment;
       if (decision.result === 'ask') {
         crashPoint('transactions: before the ledger is asked');
-        const ledger = await this.askLedger(payment, decision.question);
+        next = { type: 'ledger_answered', answer: await this.askLedger(payment, decision.question) };
         crashPoint('transactions: ledger answered');
-        return this.apply(id, { type: 'ledger_answered', answer: ledger });
+        continue;
       }
 
+      const { _id, version } = payment;
       const { id: _, ...fields } = decision.payment;
       const change = {
         ...fields,
         untold: decision.untold,
-        version: stored.version + 1,
+        version: version + 1,
         // The outcome goes on in the trace of the SMS that caused it.
         traceparent: traceparent(),
         tries: 0,
         waits: 0,
         nextTryAt: new Date(Date.now() + LEASE_MS),
       };
-      const { modifiedCount } = await this.payments.updateOne({ _id: id, version: stored.version }, { $set: change });
+      const { modifiedCount } = await this.payments.updateOne({ _id, version }, { $set: change });
       crashPoint('transactions: outcome stored');
       if (modifiedCount === 1) {
         count(decision.payment);
-        this.redrive.driveNow({ ...stored, ...change } as StoredPayment);
+        this.redrive.driveNow({ ...payment, ...change } as StoredPayment);
         return decision.payment;
       }
+      payment = paymentOf(await this.payments.findById(_id).orFail().lean<StoredPayment>()) as ReadPayment;
     }
-    throw new Error(`payment ${id}: ${RACES_MAX} races lost for one input`);
+    throw new Error(`payment ${read.id}: ${RACES_MAX} races lost for one input`);
   }
 
   private askLedger(payment: Payment, question: Question): Promise<TransferAnswer> {
@@ -365,7 +367,7 @@ export class PaymentsService implements OnModuleInit {
     const payment = paymentOf(stored);
     if (stored.untold.length > 0) return this.tell(stored, payment);
     if (payment.state !== 'not_opened' && isOpen(payment) && payment.refuseAt <= new Date()) {
-      await this.apply(payment.id, { type: 'time_is_up', cause: `timer:${payment.id}`.slice(0, 100) as Cause });
+      await this.apply(payment, { type: 'time_is_up', cause: `timer:${payment.id}`.slice(0, 100) as Cause });
     }
   }
 

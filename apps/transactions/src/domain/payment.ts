@@ -133,7 +133,7 @@ function closed(payment: Payment, answer: TransferAnswer): Decision {
     };
   }
   const { reason, cause } = answer;
-  const untold = talesOfEnd(terms, reason);
+  const untold = talesOfEnd(terms);
   switch (reason) {
     case 'declined':
     case 'cancelled':
@@ -151,7 +151,7 @@ function closed(payment: Payment, answer: TransferAnswer): Decision {
 }
 
 // The payee of a payment that was only quoted never knew of it.
-function talesOfEnd(terms: Terms, _reason: RefusalReason): Tale[] {
+function talesOfEnd(terms: Terms): Tale[] {
   return terms.origin === 'request' ? ['not_paid', 'not_received'] : ['not_paid'];
 }
 

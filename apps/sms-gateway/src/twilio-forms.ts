@@ -1,0 +1,20 @@
+import { SmsId } from '#libs/contracts';
+import { z } from 'zod';
+
+/** The fields we read of Twilio's form post (twilio.com/docs/messaging/guides/webhook-request). */
+export const InboundSms = z.object({
+  MessageSid: SmsId,
+  From: z.string().max(100),
+  To: z.string().max(100),
+  Body: z.string().max(10_000).default(''),
+  NumMedia: z.coerce.number().int().min(0).catch(0),
+});
+export type InboundSms = z.output<typeof InboundSms>;
+
+/** The fields we read of a status callback (twilio.com/docs/messaging/guides/track-outbound-message-status). */
+export const DeliveryReport = z.object({
+  MessageSid: z.string().regex(/^\w{1,64}$/),
+  MessageStatus: z.string().max(40),
+  ErrorCode: z.coerce.number().int().optional().catch(undefined),
+});
+export type DeliveryReport = z.output<typeof DeliveryReport>;
