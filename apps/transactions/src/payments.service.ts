@@ -320,9 +320,8 @@ export class PaymentsService implements OnModuleInit {
       }
 
       const { _id, version } = payment;
-      const { id: _, ...fields } = decision.payment;
       const change = {
-        ...fields,
+        ...decision.standing,
         untold: decision.untold,
         version: version + 1,
         // The outcome goes on in the trace of the SMS that caused it.

@@ -76,7 +76,8 @@ export class ChainsService {
     let high: number | undefined;
     let newest: PostedTransfer | undefined;
     for (let round = 0; round < ROUNDS_MAX; round++) {
-      const probes = probesBetween(low, high);
+      // Most chains have moved by one since they were seen, or not at all.
+      const probes = round === 0 && low > 0 ? [low + 1, low + 2] : probesBetween(low, high);
       const [found] = await this.#read(chain, { $in: newest ? probes : [low, ...probes] });
       newest = found ?? newest;
       low = newest?.[chain.side]?.seq ?? 0;

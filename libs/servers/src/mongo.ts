@@ -11,6 +11,11 @@ import { firstOf, messageOf, versionOf, type Way, withoutPassword } from './ways
 /** The stand-in, pinned with its hashes in `secantusdb.txt`, and the CPython 3.x it has wheels for. */
 const SECANTUSDB = 'secantusdb-0.7.0b3';
 const SECANTUSDB_PYTHONS = [13, 12, 11, 10];
+/**
+ * It keeps a record of each retryable write, and looks through all of them at every write: with its own bound of 10,000 each write gets
+ * dearer than the one before. A record is needed for as long as the driver may send its write again, which is at once.
+ */
+const SECANTUSDB_MAIN = 'import secantus.transactions as t; t._RETRYABLE_RECORD_MAX = 256; from secantus.cli import main; main()';
 
 /** The replica set of one member that a mongod of ours is: transactions and majority writes need one. */
 const REPLICA_SET = 'smspay';
@@ -193,7 +198,7 @@ async function secantusdb(log: Log): Promise<Engine> {
     kind: 'secantusdb',
     start: (port, data) => ({
       command: python.path,
-      args: ['-m', 'secantus', '--host', '127.0.0.1', '--port', String(port), '--storage-path', data, '--sync-on-commit'],
+      args: ['-c', SECANTUSDB_MAIN, '--host', '127.0.0.1', '--port', String(port), '--storage-path', data, '--sync-on-commit'],
       env: { ...process.env, PYTHONPATH: packages },
     }),
   };

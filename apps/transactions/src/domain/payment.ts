@@ -41,17 +41,18 @@ export interface Terms {
   codeDigits: CodeDigits;
 }
 
-/** A payment in each of its states; a field exists only where it means something. `closedBy` is the cause whose answer the ledger has. */
-export type Payment = Terms &
-  (
-    | { state: 'awaiting_confirmation' }
-    | { state: 'awaiting_approval' }
-    | { state: 'completed'; payerBalance: bigint; payeeBalance: bigint; closedBy: Cause }
-    | { state: 'failed'; reason: RefusalReason; closedBy: Cause }
-    | { state: 'declined'; closedBy: Cause }
-    | { state: 'cancelled'; closedBy: Cause }
-    | { state: 'expired'; closedBy: Cause }
-  );
+/** How a payment stands; a field exists only where it means something. `closedBy` is the cause whose answer the ledger has. */
+export type Standing =
+  | { state: 'awaiting_confirmation' }
+  | { state: 'awaiting_approval' }
+  | { state: 'completed'; payerBalance: bigint; payeeBalance: bigint; closedBy: Cause }
+  | { state: 'failed'; reason: RefusalReason; closedBy: Cause }
+  | { state: 'declined'; closedBy: Cause }
+  | { state: 'cancelled'; closedBy: Cause }
+  | { state: 'expired'; closedBy: Cause };
+
+/** A payment in each of its states. */
+export type Payment = Terms & Standing;
 
 /** What was asked for and could not even be opened; kept, so that the SMS has one outcome for ever. */
 export interface NotOpened {
@@ -83,8 +84,11 @@ export type Question =
 /** What people are told about a payment: the types of the messages, stored untold with the state that they tell. */
 export type Tale = 'quote' | 'request_sent' | 'request' | 'paid' | 'received' | 'not_paid' | 'not_received' | 'not_opened';
 
+/** `standing` is all that changes. */
 export type Decision =
-  { result: 'unchanged' } | { result: 'ask'; question: Question } | { result: 'next'; payment: Payment; untold: Tale[] };
+  | { result: 'unchanged' }
+  | { result: 'ask'; question: Question }
+  | { result: 'next'; payment: Payment; standing: Standing; untold: Tale[] };
 
 /** What `input` makes of `payment`. Pure. `unchanged` is a normal answer: inputs come twice and late. Only the ledger's answer changes the state. */
 export function decide(payment: Payment, input: Input): Decision {
@@ -124,27 +128,28 @@ function reasonOfNo(payment: Payment, by: 'payer' | 'payee'): 'declined' | 'canc
 
 function closed(payment: Payment, answer: TransferAnswer): Decision {
   const terms = termsOf(payment);
+  const next = (standing: Standing, untold: Tale[]): Decision => ({
+    result: 'next',
+    payment: { ...terms, ...standing },
+    standing,
+    untold,
+  });
   if (answer.result === 'made') {
     const { payerBalance, payeeBalance, cause } = answer;
-    return {
-      result: 'next',
-      payment: { ...terms, state: 'completed', payerBalance, payeeBalance, closedBy: cause },
-      untold: ['paid', 'received'],
-    };
+    return next({ state: 'completed', payerBalance, payeeBalance, closedBy: cause }, ['paid', 'received']);
   }
   const { reason, cause } = answer;
-  const untold = talesOfEnd(terms);
   switch (reason) {
     case 'declined':
     case 'cancelled':
     case 'expired':
-      return { result: 'next', payment: { ...terms, state: reason, closedBy: cause }, untold };
+      return next({ state: reason, closedBy: cause }, talesOfEnd(terms));
     case 'insufficient_funds':
     case 'over_limit':
     case 'frozen':
     case 'receiver_full':
     case 'receiver_closed':
-      return { result: 'next', payment: { ...terms, state: 'failed', reason, closedBy: cause }, untold };
+      return next({ state: 'failed', reason, closedBy: cause }, talesOfEnd(terms));
     default:
       return reason satisfies never;
   }
