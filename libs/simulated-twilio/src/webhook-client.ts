@@ -30,7 +30,8 @@ export class WebhookClient {
     const deadline = Date.now() + TIMEOUT_MS;
     for (let tries = 0; tries < 2 && Date.now() < deadline; tries++) {
       try {
-        return await this.#try(url, body, headers, deadline - Date.now());
+        // The second try on a new connection: another kept one may have been broken by the same end.
+        return await this.#try(url, body, headers, deadline - Date.now(), tries === 0);
       } catch {
         // Whatever broke the connection, Twilio tells nobody but its debugger.
       }
@@ -43,13 +44,13 @@ export class WebhookClient {
     this.#https.destroy();
   }
 
-  #try(url: string, body: string, headers: Record<string, string | number>, timeout: number): Promise<number> {
+  #try(url: string, body: string, headers: Record<string, string | number>, timeout: number, kept: boolean): Promise<number> {
     const secure = url.startsWith('https:');
     const options = { method: 'POST', headers, timeout };
     return new Promise((resolve, reject) => {
       const request = secure
-        ? httpsRequest(url, { ...options, agent: this.#https })
-        : httpRequest(url, { ...options, agent: this.#http });
+        ? httpsRequest(url, { ...options, agent: kept && this.#https })
+        : httpRequest(url, { ...options, agent: kept && this.#http });
       request.once('error', reject);
       request.once('timeout', () => request.destroy(new Error(`no answer in ${timeout} ms`)));
       request.once('response', (response) => {

@@ -82,6 +82,7 @@ export class Town {
   readonly #dir: string;
   readonly #users: NatsUser[];
   readonly #admin: NatsLink;
+  readonly #leaving = new Set<ServiceProcess>();
   #people = 0n;
   #funded = 0;
 
@@ -132,7 +133,12 @@ export class Town {
       useBigInt64: true,
     });
     const town = new Town({ twilio, publicUrl, mongo, nats, secrets, dir, users, admin, client });
-    town.#balancer = await Balancer.start(publicPort, () => gatewayPorts);
+    town.#balancer = await Balancer.start(publicPort, () =>
+      town
+        .of('sms-gateway')
+        .filter((gateway) => !town.#leaving.has(gateway))
+        .map(({ port }) => port),
+    );
     if (mongoLoss) town.lossyMongo = await LossyMongo.start(mongo.port, mongoLoss.part, mongoLoss.seed);
     const servicesMongo = {
       uri: (database: string) => mongo.uri(database).replace(`:${mongo.port}/`, `:${town.lossyMongo?.port ?? mongo.port}/`),
@@ -264,6 +270,14 @@ export class Town {
   /** I1–I7, once nothing is under way. */
   checkInvariants(timeoutMs = 60_000): Promise<void> {
     return checkInvariants(this, timeoutMs);
+  }
+
+  /** Stops a process as Kubernetes does: it gets no new connection any more, then SIGTERM. And starts it again. */
+  async rolls(process: ServiceProcess): Promise<void> {
+    this.#leaving.add(process);
+    await process.stop();
+    await process.start();
+    this.#leaving.delete(process);
   }
 
   /** Ends all, and leaves nothing behind. A clean stop is a test of its own. */

@@ -81,7 +81,11 @@ describe('admin fund', () => {
       'MONGODB_URI: the database does not answer: connect ECONNREFUSED 127.0.0.1:1',
     ],
     ['verify', { MONGODB_URI: 'mongodb://127.0.0.1:1/x?w=1' }, 'MONGODB_URI: w must be majority or absent, got 1'],
-    ['verify', { LEDGER_KEY: '/none' }, "LEDGER_KEY: cannot read /none: ENOENT: no such file or directory, open '/none'"],
+    [
+      'verify',
+      { LEDGER_KEY: '/none' },
+      "LEDGER_KEY: cannot read the key file /none: ENOENT: no such file or directory, open '/none'",
+    ],
     ['dead-letters list --limit 0', {}, 'must be a whole number from 1 to 100'],
   ])('refuses %s with %j and one line', async (args, change, line) => {
     expect(await admin(args, change as Record<string, string>)).toMatchObject({
