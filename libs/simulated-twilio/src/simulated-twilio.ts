@@ -16,6 +16,8 @@ export interface SimulatedTwilioOptions {
   webhookUrl: string;
   /** Any free one if absent. */
   port?: number;
+  /** The address it listens at; 127.0.0.1 if absent. */
+  host?: string;
   /** With it the numbers are the sender pool of a Messaging Service with Advanced Opt-Out: only then Twilio posts `OptOutType`. */
   messagingServiceSid?: string;
   /** Which statuses are called back; Twilio's own choice if absent. */
@@ -120,7 +122,7 @@ export class SimulatedTwilio extends EventEmitter<{ text: [Message]; status: [Me
   }
 
   async listen(): Promise<string> {
-    this.#url = await this.http.listen({ host: '127.0.0.1', port: this.#options.port ?? 0 });
+    this.#url = await this.http.listen({ host: this.#options.host ?? '127.0.0.1', port: this.#options.port ?? 0 });
     return this.#url;
   }
 

@@ -19,7 +19,13 @@ const problemsOf = (env: Record<string, string>) => {
 describe('settings', () => {
   it('are read', () => {
     expect(readSettings(GOOD)).toEqual({
-      settings: { ...GOOD, PORT: 3000, PUBLIC_URL: 'http://127.0.0.1:3001', SMS_NUMBERS: ['+254700000001', '+254700000002'] },
+      settings: {
+        ...GOOD,
+        PORT: 3000,
+        HOST: '127.0.0.1',
+        PUBLIC_URL: 'http://127.0.0.1:3001',
+        SMS_NUMBERS: ['+254700000001', '+254700000002'],
+      },
     });
   });
 

@@ -6,6 +6,8 @@ const E164_LIST = /^\+[1-9]\d{6,14}(,\+[1-9]\d{6,14})*$/;
 const settings = z.object({
   SMSPAY_MODE: z.literal('development', 'the simulator runs in development only, say SMSPAY_MODE=development'),
   PORT: z.coerce.number().int().min(0).max(65535).default(3000),
+  // The page asks nobody who they are: other machines see it only where somebody says so.
+  HOST: z.string().default('127.0.0.1'),
   PUBLIC_URL: z.url('must be the URL at which the gateway takes webhooks').transform((url) => url.replace(/\/$/, '')),
   TWILIO_ACCOUNT_SID: z.string().regex(/^AC\w+$/, 'must begin with AC'),
   TWILIO_AUTH_TOKEN: z.string().min(1),

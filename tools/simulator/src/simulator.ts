@@ -54,6 +54,7 @@ export class Simulator {
       authToken: settings.TWILIO_AUTH_TOKEN,
       numbers: settings.SMS_NUMBERS,
       webhookUrl: `${settings.PUBLIC_URL}/sms/inbound`,
+      host: settings.HOST,
       port: settings.PORT,
     });
     this.#twilio.on('status', (message) => this.#show(message));

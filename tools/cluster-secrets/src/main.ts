@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { clusterSecrets } from './cluster.ts';
+import { makeSecrets } from './make.ts';
+
+/** Run by the chart's Job before an install and an upgrade: makes the Secrets that are missing, in the pod's namespace. */
+const settings = z.object({
+  RELEASE: z.string().min(1),
+  KEYS: z.string().transform((list) => list.split(',').filter(Boolean)),
+  SIMULATED_TWILIO: z.string().optional(),
+  NATS: z.string().optional(),
+  NATS_REPLICAS: z.coerce.number().int().min(1).default(3),
+});
+
+const { RELEASE, KEYS, SIMULATED_TWILIO, NATS, NATS_REPLICAS } = settings.parse(process.env);
+const labels = { 'app.kubernetes.io/name': 'smspay', 'app.kubernetes.io/instance': RELEASE };
+await makeSecrets(
+  clusterSecrets(labels),
+  {
+    keys: KEYS,
+    simulatedTwilio: SIMULATED_TWILIO || undefined,
+    nats: NATS ? { name: NATS, replicas: NATS_REPLICAS } : undefined,
+  },
+  (name) => console.log(`made Secret ${name}`),
+);

@@ -1,0 +1,64 @@
+import { describe, expect, it } from '@jest/globals';
+import { ASKERS, permissionsOf } from '#libs/contracts';
+import { readFileSync, writeFileSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { keyFile } from '#libs/process';
+import type { SecretData, Secrets } from './cluster.ts';
+import { makeSecrets } from './make.ts';
+
+/** The Secrets of a namespace in memory. */
+function namespace(there: Record<string, SecretData> = {}) {
+  const all = new Map(Object.entries(there));
+  const secrets: Secrets = {
+    read: async (name) => all.get(name),
+    create: async (name, data) => {
+      if (!all.has(name)) all.set(name, data);
+    },
+    replace: async (name, data) => void all.set(name, data),
+  };
+  return { all, secrets };
+}
+
+const wanted = { keys: ['shop-data-keys'], simulatedTwilio: 'shop-twilio', nats: { name: 'shop-nats', replicas: 3 } };
+
+describe('the secrets of a release', () => {
+  it('are made once: a second run changes none', async () => {
+    const { all, secrets } = namespace();
+    const made: string[] = [];
+    await makeSecrets(secrets, wanted, (name) => made.push(name));
+    const first = new Map(all);
+    await makeSecrets(secrets, wanted, (name) => made.push(name));
+    expect(all).toEqual(first);
+    expect(made.sort()).toEqual([...all.keys()].sort());
+  });
+
+  it('keep what somebody else made', async () => {
+    const { all, secrets } = namespace({ 'shop-data-keys': { 'keys.json': 'theirs' } });
+    await makeSecrets(secrets, wanted, () => undefined);
+    expect(all.get('shop-data-keys')).toEqual({ 'keys.json': 'theirs' });
+  });
+
+  it('hold keys that the services take', async () => {
+    const { all, secrets } = namespace();
+    await makeSecrets(secrets, wanted, () => undefined);
+    const file = join(mkdtempSync(join(tmpdir(), 'smspay-keys-')), 'keys.json');
+    writeFileSync(file, all.get('shop-data-keys')?.['keys.json'] ?? '');
+    expect(readFileSync(file, 'utf8')).not.toContain('development');
+    expect(keyFile.parse(file)).toHaveLength(1);
+  });
+
+  it('give each NATS credential just the subjects of the contracts, in every release anew', async () => {
+    const { all, secrets } = namespace();
+    await makeSecrets(secrets, wanted, () => undefined);
+    const { routePassword = '', 'nats.conf': config = '' } = all.get('shop-nats-config') ?? {};
+    all.set('shop-nats-config', { routePassword, 'nats.conf': 'of an older release' });
+    await makeSecrets(secrets, wanted, () => undefined);
+    expect(all.get('shop-nats-config')).toEqual({ routePassword, 'nats.conf': config });
+    const { authorization, cluster } = JSON.parse(config);
+    expect(cluster.routes).toHaveLength(3);
+    expect(
+      authorization.users.map((user: { permissions: { publish: { allow: string[] } } }) => user.permissions.publish.allow),
+    ).toEqual(ASKERS.map((asker) => permissionsOf(asker).publish));
+  });
+});

@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+import { type Asker, ASKERS, permissionsOf } from '#libs/contracts';
+import { nkeys } from 'nats';
+import type { SecretData, Secrets } from './cluster.ts';
+
+/** What a release needs and does not bring. */
+export interface Wanted {
+  /** Names of Secrets that hold a key file: `keys.json`, one random key of 32 bytes. */
+  keys: readonly string[];
+  /** The name of the Secret in which the simulator's Twilio has its auth token. */
+  simulatedTwilio?: string | undefined;
+  /** The bundled NATS: its Secrets are `<name>-<asker>` with `seed`, and `<name>-config` with `nats.conf`. */
+  nats?: { name: string; replicas: number } | undefined;
+}
+
+/**
+ * Makes what is missing; what is there stays, whoever made it. Only NATS' configuration is written anew each time: the next release
+ * may have other contracts. Tells each name that it made.
+ */
+export async function makeSecrets(secrets: Secrets, wanted: Wanted, made: (name: string) => void): Promise<void> {
+  const once = async (name: string, make: () => SecretData): Promise<SecretData> => {
+    const there = await secrets.read(name);
+    if (there) return there;
+    await secrets.create(name, make());
+    made(name);
+    // Read back: another run may have been first.
+    const now = await secrets.read(name);
+    if (!now) throw new Error(`Secret ${name} was made and is gone`);
+    return now;
+  };
+  for (const name of wanted.keys) {
+    await once(name, () => ({ 'keys.json': JSON.stringify({ [`k${Date.now()}`]: randomBytes(32).toString('base64') }) }));
+  }
+  if (wanted.simulatedTwilio) {
+    await once(wanted.simulatedTwilio, () => ({ authToken: `development-${randomBytes(16).toString('hex')}` }));
+  }
+  if (wanted.nats) {
+    const { name, replicas } = wanted.nats;
+    const users: { asker: Asker; nkey: string }[] = [];
+    for (const asker of ASKERS) {
+      const { seed } = await once(`${name}-${asker}`, () => ({ seed: new TextDecoder().decode(keys.createUser().getSeed()) }));
+      if (!seed) throw new Error(`Secret ${name}-${asker} must have the key seed`);
+      users.push({ asker, nkey: keys.fromSeed(new TextEncoder().encode(seed)).getPublicKey() });
+    }
+    const config = `${name}-config`;
+    const { routePassword = '' } = await once(config, () => ({ routePassword: randomBytes(24).toString('hex') }));
+    await secrets.replace(config, { routePassword, 'nats.conf': natsConfig(name, replicas, users, routePassword) });
+  }
+}
+
+// The package declares `nkeys` as any.
+interface KeyPair {
+  getPublicKey(): string;
+  getSeed(): Uint8Array;
+}
+const keys: { createUser(): KeyPair; fromSeed(seed: Uint8Array): KeyPair } = nkeys;
+
+/** The configuration of each server of the bundled NATS; its language takes JSON. No JetStream: MongoDB is the record. */
+function natsConfig(name: string, replicas: number, users: readonly { asker: Asker; nkey: string }[], routePassword: string) {
+  const routes = Array.from({ length: replicas }, (_, n) => `nats://route:${routePassword}@${name}-${n}.${name}-routes:6222`);
+  return JSON.stringify(
+    {
+      port: 4222,
+      http: 8222,
+      cluster: { name, port: 6222, authorization: { user: 'route', password: routePassword }, routes },
+      authorization: {
+        users: users.map(({ asker, nkey }) => {
+          const { publish, subscribe, allowResponses } = permissionsOf(asker);
+          return {
+            nkey,
+            permissions: { publish: { allow: publish }, subscribe: { allow: subscribe }, allow_responses: allowResponses },
+          };
+        }),
+      },
+    },
+    undefined,
+    2,
+  );
+}
