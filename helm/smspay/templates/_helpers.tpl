@@ -1,0 +1,121 @@
+{{/* Labels of an object. Takes (list $ component). */}}
+{{- define "smspay.labels" -}}
+{{- $root := index . 0 -}}
+{{ include "smspay.selector" . }}
+app.kubernetes.io/version: {{ $root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
+{{- end }}
+
+{{/* What selects a component's pods. Takes (list $ component). */}}
+{{- define "smspay.selector" -}}
+{{- $root := index . 0 -}}
+app.kubernetes.io/name: smspay
+app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{/* The services that run, by name, each with the defaults under its own values. Takes $. */}}
+{{- define "smspay.services" -}}
+{{- $services := dict -}}
+{{- $given := deepCopy .Values.services -}}
+{{- if .Values.simulator.enabled -}}{{- $_ := set $given "simulator" .Values.simulator.service -}}{{- end -}}
+{{- range $name, $own := $given -}}
+{{- $_ := set $services $name (mergeOverwrite (deepCopy $.Values.defaults) (deepCopy ($own | default dict))) -}}
+{{- end -}}
+{{- toYaml $services -}}
+{{- end }}
+
+{{/* The image of all services. Takes $. */}}
+{{- define "smspay.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{/* The name of the Secret of a key file. Takes (list $ name). */}}
+{{- define "smspay.keySecret" -}}
+{{- $root := index . 0 -}}{{- $name := index . 1 -}}
+{{- $key := index $root.Values.keys $name | required (printf "services: keys names %s, which keys does not have" $name) -}}
+{{ $key.existingSecret | default (printf "%s-%s" $root.Release.Name $name) }}
+{{- end }}
+
+{{/* The name of the Secret with the provider's token. Takes $. */}}
+{{- define "smspay.twilioSecret" -}}
+{{ ternary (printf "%s-simulated-twilio" .Release.Name) .Values.twilio.existingSecret .Values.simulator.enabled }}
+{{- end }}
+
+{{/* A checksum of the Secrets that the values name: one that changed rolls the pods at the next upgrade. Takes $. */}}
+{{- define "smspay.secretsChecksum" -}}
+{{- $names := list .Values.twilio.existingSecret .Values.mongodb.existingSecret .Values.nats.existingSecret -}}
+{{- range .Values.keys -}}{{- $names = append $names .existingSecret -}}{{- end -}}
+{{- $data := list -}}
+{{- range compact $names | uniq -}}{{- $data = append $data (dig "data" dict (lookup "v1" "Secret" $.Release.Namespace .)) -}}{{- end -}}
+{{- toJson $data | sha256sum -}}
+{{- end }}
+
+{{/* What the restricted Pod Security Standard asks of a pod. */}}
+{{- define "smspay.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 1000
+runAsGroup: 1000
+fsGroup: 1000
+seccompProfile: { type: RuntimeDefault }
+{{- end }}
+
+{{/* … and of a container. */}}
+{{- define "smspay.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}
+
+{{/* Spread over zones and nodes where there are several. Takes (list $ component). */}}
+{{- define "smspay.spread" -}}
+{{- $labels := include "smspay.selector" . -}}
+{{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+- maxSkew: 1
+  topologyKey: {{ . }}
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels: {{- $labels | nindent 6 }}
+{{- end }}
+{{- end }}
+
+{{/* Stops what cannot work, before anything is installed. Takes $. */}}
+{{- define "smspay.check" -}}
+{{- if .Values.simulator.enabled -}}
+{{- range $name, $value := dict "publicUrl" .Values.publicUrl "twilio.accountSid" .Values.twilio.accountSid "twilio.existingSecret" .Values.twilio.existingSecret -}}
+{{- if $value -}}{{- fail (printf "simulator.enabled: must be false where %s is set, got true: the simulator takes Twilio's place with secrets that are not for real money" $name) -}}{{- end -}}
+{{- end -}}
+{{- else -}}
+{{- if not (hasPrefix "https://" .Values.publicUrl) -}}{{- fail (printf "publicUrl: must begin with https://, got %q" .Values.publicUrl) -}}{{- end -}}
+{{- if not .Values.twilio.accountSid -}}{{- fail "twilio.accountSid: must be the account's SID (AC…), got none" -}}{{- end -}}
+{{- if not .Values.twilio.existingSecret -}}{{- fail "twilio.existingSecret: must name a Secret with authToken, got none" -}}{{- end -}}
+{{- end -}}
+{{- if not (or .Values.mongodb.uri .Values.mongodb.existingSecret) -}}{{- fail "mongodb: uri or existingSecret must be set, got neither" -}}{{- end -}}
+{{- if and .Values.nats.url (not .Values.nats.existingSecret) -}}{{- fail "nats.existingSecret: must name a Secret with the seed of each credential where nats.url is set, got none" -}}{{- end -}}
+{{- end }}
+
+{{/* The beginning of the NetworkPolicy of a component. Takes (list $ component). */}}
+{{- define "smspay.policy" }}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ (index . 0).Release.Name }}-{{ index . 1 }}
+  labels: {{- include "smspay.labels" . | nindent 4 }}
+spec:
+  podSelector:
+    matchLabels: {{- include "smspay.selector" . | nindent 6 }}
+  policyTypes: [Ingress, Egress]
+{{- end }}
+
+{{/* A component as the peer of a NetworkPolicy, in one line. Takes (list $ component). */}}
+{{- define "smspay.peer" -}}
+{ podSelector: { matchLabels: {{ include "smspay.selector" . | fromYaml | toJson }} } }
+{{- end }}
+
+{{/* Annotations of what runs before an install and an upgrade. */}}
+{{- define "smspay.hook" -}}
+helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
