@@ -1,0 +1,146 @@
+import { spawnSync } from 'node:child_process';
+import { describe, expect, it } from '@jest/globals';
+
+const CHART = import.meta.dirname;
+/** Some helms take an old version for that of a cluster they cannot ask. */
+const CLUSTER = ['--kube-version', '1.35.0'];
+const DEV = ['-f', `${CHART}/values-dev.yaml`];
+const set = (...values: string[]) => values.flatMap((value) => ['--set', value]);
+const PRODUCTION = set(
+  'publicUrl=https://pay.example.com',
+  `twilio.accountSid=AC${'1'.repeat(32)}`,
+  'twilio.existingSecret=our-twilio',
+  'mongodb.existingSecret=our-mongodb',
+);
+const SERVICES = ['sms-gateway', 'transactions', 'wallet', 'notifications'];
+
+const hasHelm = spawnSync('helm', ['version']).status === 0;
+if (!hasHelm) process.stderr.write('no helm on PATH: the tests of the chart are skipped\n');
+
+/** What helm says: the output, or what it refuses. */
+function helm(command: 'template' | 'lint', ...options: string[]): { manifests: string[]; refused?: string } {
+  const args = command === 'template' ? ['template', 'shop', CHART] : ['lint', '--strict', CHART];
+  const { status, stdout, stderr } = spawnSync('helm', [...args, ...CLUSTER, ...options], { encoding: 'utf8' });
+  return status === 0 ? { manifests: stdout.split(/^---$/m) } : { manifests: [], refused: stdout + stderr };
+}
+
+/** The manifests of a kind. Fails if there is none. */
+function ofKind(kind: string, manifests: readonly string[]): string[] {
+  const found = manifests.filter((manifest) => manifest.includes(`\nkind: ${kind}\n`));
+  if (found.length === 0) throw new Error(`no ${kind} is rendered`);
+  return found;
+}
+
+/** The one manifest of a kind and name. */
+function theOne(kind: string, name: string, manifests: readonly string[]): string {
+  const found = ofKind(kind, manifests).filter((manifest) => manifest.includes(`\n  name: ${name}\n`));
+  expect(found).toHaveLength(1);
+  return found.join('');
+}
+
+(hasHelm ? describe : describe.skip)('the chart', () => {
+  it.each([
+    ['production', PRODUCTION],
+    ['a demo', DEV],
+  ])('passes lint for %s', (_, values) => {
+    expect(helm('lint', ...values).refused).toBeUndefined();
+  });
+
+  it('makes the four services alike, restricted, and never fewer than there are while they roll', () => {
+    const deployments = ofKind('Deployment', helm('template', ...PRODUCTION).manifests);
+    expect(deployments).toHaveLength(SERVICES.length);
+    for (const deployment of deployments) {
+      for (const line of [
+        'runAsNonRoot: true',
+        'readOnlyRootFilesystem: true',
+        'allowPrivilegeEscalation: false',
+        'automountServiceAccountToken: false',
+        'maxUnavailable: 0',
+        'startupProbe:',
+        'livenessProbe:',
+        'readinessProbe:',
+        'name: SMSPAY_MODE, value: "production"',
+      ]) {
+        expect(deployment).toContain(line);
+      }
+    }
+  });
+
+  it('gives each service its own NATS credential and only the keys it reads', () => {
+    const { manifests } = helm('template', ...PRODUCTION);
+    const secretsOf = (name: string) =>
+      [...theOne('Deployment', `shop-${name}`, manifests).matchAll(/secretName: (shop-[\w-]+)/g)].map(([, secret]) => secret);
+    expect(Object.fromEntries(SERVICES.map((name) => [name, secretsOf(name)]))).toEqual({
+      'sms-gateway': ['shop-nats-sms-gateway', 'shop-data-keys'],
+      transactions: ['shop-nats-transactions', 'shop-data-keys', 'shop-code-key'],
+      wallet: ['shop-nats-wallet', 'shop-ledger-key'],
+      notifications: ['shop-nats-notifications', 'shop-data-keys'],
+    });
+  });
+
+  it('renders no Secret, and takes no password in a URI', () => {
+    const { manifests } = helm('template', ...PRODUCTION);
+    expect(manifests.filter((manifest) => manifest.includes('\nkind: Secret\n'))).toEqual([]);
+    const { refused } = helm('template', ...PRODUCTION, ...set('mongodb.uri=mongodb://ada:secret@host/\\{database\\}'));
+    expect(refused).toContain("at '/mongodb/uri'");
+  });
+
+  it('takes existing key Secrets in the place of its own', () => {
+    const { manifests } = helm('template', ...PRODUCTION, ...set('keys.ledger-key.existingSecret=our-ledger-key'));
+    expect(theOne('Deployment', 'shop-wallet', manifests)).toContain('secretName: our-ledger-key');
+    expect(theOne('Job', 'shop-secrets', manifests)).toContain('value: "shop-code-key,shop-data-keys"');
+  });
+
+  it('lets only the gateway be reached from outside, and denies the rest', () => {
+    const { manifests } = helm('template', ...PRODUCTION);
+    const open = ofKind('NetworkPolicy', manifests).filter((policy) => policy.includes('ingress: [{ ports:'));
+    expect(open).toEqual([theOne('NetworkPolicy', 'shop-sms-gateway', manifests)]);
+    expect(theOne('NetworkPolicy', 'shop-default-deny', manifests)).toMatch(/policyTypes: \[Ingress, Egress\]\n$/);
+  });
+
+  it('routes /sms and nothing else', () => {
+    const { manifests } = helm('template', ...PRODUCTION, ...set('ingress.enabled=true'));
+    const ingress = theOne('Ingress', 'shop', manifests);
+    expect(ingress).toContain('host: pay.example.com');
+    expect([...ingress.matchAll(/path: (.*)/g)].map(([, path]) => path)).toEqual(['/sms']);
+  });
+
+  it('leaves the number of pods to the autoscaler where there is one', () => {
+    const { manifests } = helm('template', ...PRODUCTION, ...set('services.wallet.autoscaling.enabled=true'));
+    expect(ofKind('HorizontalPodAutoscaler', manifests)).toHaveLength(1);
+    expect(theOne('Deployment', 'shop-wallet', manifests)).not.toContain('replicas:');
+    expect(theOne('Deployment', 'shop-transactions', manifests)).toContain('\n  replicas: 2\n');
+  });
+
+  it('uses a NATS that is given instead of its own', () => {
+    const nats = set('nats.url=nats://nats.example.com:4222', 'nats.existingSecret=our-seeds');
+    const { manifests } = helm('template', ...PRODUCTION, ...nats);
+    expect(manifests.filter((manifest) => manifest.includes('kind: StatefulSet'))).toEqual([]);
+    expect(theOne('Deployment', 'shop-wallet', manifests)).toContain('items: [{ key: wallet, path: seed }]');
+  });
+
+  it.each([
+    ['publicURL=https://pay.example.com', "additional properties 'publicURL' not allowed"],
+    ['services.walet.replicas=3', "additional properties 'walet' not allowed"],
+    ['services.wallet.replica=3', "additional properties 'replica' not allowed"],
+    ['defaults.resource.limits.memory=1Gi', "additional properties 'resource' not allowed"],
+    ['twilio.exisitingSecret=x', "additional properties 'exisitingSecret' not allowed"],
+    ['nats.replica=3', "additional properties 'replica' not allowed"],
+    ['keys.datakeys.existingSecret=x', "additional properties 'datakeys' not allowed"],
+    ['simulator.enable=true', "additional properties 'enable' not allowed"],
+    ['ingress.class=nginx', "additional properties 'class' not allowed"],
+    ['networkPolicy.enabled=yes', "at '/networkPolicy/enabled': got string, want boolean"],
+  ])('refuses the typo %s', (typo, message) => {
+    expect(helm('template', ...PRODUCTION, ...set(typo)).refused).toContain(message);
+  });
+
+  it.each([
+    ['simulator.enabled=true', 'simulator.enabled: must be false where publicUrl is set'],
+    ['publicUrl=', 'publicUrl: must begin with https://, got ""'],
+    ['twilio.existingSecret=', 'twilio.existingSecret: must name a Secret'],
+    ['mongodb.existingSecret=', 'mongodb: uri or existingSecret must be set'],
+    ['nats.url=nats://nats:4222', 'nats.existingSecret: must name a Secret'],
+  ])('refuses what cannot work: %s', (value, message) => {
+    expect(helm('template', ...PRODUCTION, ...set(value)).refused).toContain(message);
+  });
+});
