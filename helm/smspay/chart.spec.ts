@@ -69,7 +69,7 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
   it('gives each service its own NATS credential and only the keys it reads', () => {
     const { manifests } = helm('template', ...PRODUCTION);
     const secretsOf = (name: string) =>
-      [...theOne('Deployment', `shop-${name}`, manifests).matchAll(/secretName: (shop-[\w-]+)/g)].map(([, secret]) => secret);
+      [...theOne('Deployment', `shop-${name}`, manifests).matchAll(/secretName: "?(shop-[\w-]+)/g)].map(([, secret]) => secret);
     expect(Object.fromEntries(SERVICES.map((name) => [name, secretsOf(name)]))).toEqual({
       'sms-gateway': ['shop-nats-sms-gateway', 'shop-data-keys'],
       transactions: ['shop-nats-transactions', 'shop-data-keys', 'shop-code-key'],
@@ -87,7 +87,7 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
 
   it('takes existing key Secrets in the place of its own', () => {
     const { manifests } = helm('template', ...PRODUCTION, ...set('keys.ledger-key.existingSecret=our-ledger-key'));
-    expect(theOne('Deployment', 'shop-wallet', manifests)).toContain('secretName: our-ledger-key');
+    expect(theOne('Deployment', 'shop-wallet', manifests)).toContain('secretName: "our-ledger-key"');
     expect(theOne('Job', 'shop-secrets', manifests)).toContain('value: "shop-code-key,shop-data-keys"');
   });
 

@@ -119,3 +119,20 @@ spec:
 helm.sh/hook: pre-install,pre-upgrade
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
+
+{{/* Where NATS is. Takes $. */}}
+{{- define "smspay.natsUrl" -}}
+{{ .Values.nats.url | default (printf "nats://%s-nats:4222" .Release.Name) }}
+{{- end }}
+
+{{/* The volume source of a NATS credential, a file "seed". Takes (list $ service). */}}
+{{- define "smspay.natsSeed" -}}
+{{- $root := index . 0 -}}
+{{- if $root.Values.nats.url -}}
+secretName: {{ $root.Values.nats.existingSecret | quote }}
+items: [{ key: {{ index . 1 }}, path: seed }]
+{{- else -}}
+secretName: {{ $root.Release.Name }}-nats-{{ index . 1 }}
+{{- end }}
+defaultMode: 0440
+{{- end }}
