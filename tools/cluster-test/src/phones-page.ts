@@ -1,5 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
-
 /** What the simulator's page is told, as far as we read it. */
 type Live = { type: 'all'; texts: Text[] } | { type: 'text'; text: Text } | { type: 'other' };
 interface Text {
@@ -45,12 +43,13 @@ export class PhonesPage {
   /** The first text to a phone that matches. Fails when none comes in time. */
   async receives(phone: string, pattern: RegExp): Promise<RegExpExecArray> {
     const end = AbortSignal.timeout(this.#waitMs);
+    const tooLong = new Promise<void>((resolve) => end.addEventListener('abort', () => resolve()));
     while (!end.aborted) {
       for (const text of this.#texts) {
         const match = text.phone === phone && text.direction === 'received' ? pattern.exec(text.body) : null;
         if (match) return match;
       }
-      await Promise.race([this.#arrived.promise, delay(this.#waitMs, undefined, { signal: end }).catch(() => undefined)]);
+      await Promise.race([this.#arrived.promise, tooLong]);
     }
     const got = this.#texts.filter((text) => text.phone === phone).map(({ body }) => body);
     throw new Error(`${phone} got no text like ${pattern} in ${this.#waitMs / 1000} s, but: ${JSON.stringify(got)}`);
