@@ -62,7 +62,8 @@ function natsConfig(name: string, replicas: number, users: readonly { asker: Ask
     {
       port: 4222,
       http: 8222,
-      cluster: { name, port: 6222, authorization: { user: 'route', password: routePassword }, routes },
+      // Clients come by the Service: a pod's address is gone with the pod, and a client that learned it would try it for long.
+      cluster: { name, port: 6222, no_advertise: true, authorization: { user: 'route', password: routePassword }, routes },
       authorization: {
         users: users.map(({ asker, nkey }) => {
           const { publish, subscribe, allowResponses } = permissionsOf(asker);
