@@ -36,6 +36,8 @@ export class NatsLink {
       name: this.#name,
       inboxPrefix: inboxPrefix(this.#name),
       maxReconnectAttempts: -1,
+      // An address that swallows what is sent to it must not hold up the next one.
+      timeout: 2_000,
       reconnectTimeWait: 250,
       reconnectJitter: 250,
       waitOnFirstConnect: true,
