@@ -21,7 +21,7 @@ import type { Model } from 'mongoose';
 import { isEnd, stateOfReport, statesBefore } from './domain/delivery.ts';
 import { InboxMessage } from './inbox.schema.ts';
 import { OutboxText } from './outbox.schema.ts';
-import { Twilio } from './providers/twilio.ts';
+import { type SendResult, Twilio } from './providers/twilio.ts';
 import type { Settings } from './settings.ts';
 import type { DeliveryReport } from './twilio-forms.ts';
 
@@ -151,6 +151,16 @@ export class OutboundService implements OnModuleInit {
     );
     crashPoint('gateway: provider answered');
     sentTotal.inc({ result: sent.result });
+    // What cannot be stored now must not bring the next look nearer: until SETTLE_MS is over, the list may not have the text yet.
+    await this.settle(text, sent).catch((error: unknown) =>
+      log.warn(
+        { err: error, textId: text._id },
+        'what became of a try could not be stored; its callback or the list of the provider will tell',
+      ),
+    );
+  }
+
+  private async settle(text: OutboxText, sent: SendResult): Promise<void> {
     switch (sent.result) {
       case 'accepted':
         // Callbacks may have brought it further already.

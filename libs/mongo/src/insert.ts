@@ -2,7 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Model } from 'mongoose';
 import { isDuplicateKey } from './errors.ts';
 
-const LOOKS = 5;
+const TRIES_MAX = 3;
+const LOOKS_MAX = 5;
 const PAUSE_MS = 20;
 
 /** A document of one of our collections: its id is from outside or derived, so an insert is safe to repeat. */
@@ -11,29 +12,34 @@ export interface Identified {
 }
 
 /**
- * Inserts under the id; whoever comes second gets the document of the first. Every error but a bare duplicate key is ambiguous: the id is
- * looked up before anything is said. Throws the insert's error if the document is not there, `OtherIndexTaken` if another unique index refused it.
+ * Inserts under the id; whoever comes second gets the document of the first. Every error but a bare duplicate key is ambiguous: the insert is
+ * tried again, and a document that was there after all is found as a duplicate. Throws `OtherIndexTaken` if another unique index refused it.
  */
 export async function insertOrRead<T extends Identified>(
   model: Model<T>,
   document: T,
 ): Promise<{ inserted: boolean; stored: T }> {
-  try {
-    await model.insertOne(document as never);
-    return { inserted: true, stored: document };
-  } catch (error) {
-    // A document that its schema refuses was never sent.
-    if (error instanceof Error && error.name === 'ValidationError') throw error;
-    const duplicate = isDuplicateKey(error);
-    for (let look = 0; look < LOOKS; look++) {
-      const stored = await model.findById(document._id).lean<T>();
-      if (stored) return { inserted: false, stored };
-      if (!duplicate) break;
-      if (look > 0 && !namesId(error)) throw new OtherIndexTaken(error);
-      await pause(PAUSE_MS * 2 ** look);
+  for (let tries = 1; ; tries++) {
+    try {
+      await model.insertOne(document as never);
+      return { inserted: true, stored: document };
+    } catch (error) {
+      if (isDuplicateKey(error)) return { inserted: false, stored: await readDuplicate(model, document._id, error) };
+      // A document that its schema refuses was never sent.
+      if (tries === TRIES_MAX || (error instanceof Error && error.name === 'ValidationError')) throw error;
+      await pause(PAUSE_MS * 2 ** tries);
     }
-    throw error;
   }
+}
+
+async function readDuplicate<T extends Identified>(model: Model<T>, id: string, error: unknown): Promise<T> {
+  for (let look = 0; look < LOOKS_MAX; look++) {
+    const stored = await model.findById(id).lean<T>();
+    if (stored) return stored;
+    if (look > 0 && !namesId(error)) throw new OtherIndexTaken(error);
+    await pause(PAUSE_MS * 2 ** look);
+  }
+  throw error;
 }
 
 /** Another unique index than `_id` has the value: choose another. */

@@ -30,7 +30,14 @@ export async function checkInvariants(town: Town, timeoutMs: number): Promise<vo
   // I4: one outcome each, and no text twice at a phone.
   for (const sms of inbox) claim(sms['outcome'] !== undefined, `I4: SMS ${sms._id} has no outcome`);
   const sids = outbox.map((text) => text['sid']).filter((sid) => sid !== undefined);
-  claim(new Set(sids).size === sids.length, 'I4: two texts share a message of the provider');
+  const known = new Set(sids);
+  claim(known.size === sids.length, 'I4: two texts share a message of the provider');
+  for (const to of new Set(outbox.map((text) => text['to'] as string)))
+    for (const message of town.twilio.textsTo(to))
+      claim(
+        message.direction === 'reply' || known.has(message.sid),
+        `I4: ${to} got "${message.body.slice(0, 20)}…" as ${message.sid}, which the outbox does not know: a text was sent twice`,
+      );
   for (const text of outbox)
     claim(
       ['delivered', 'undelivered', 'dropped', 'failed', 'sent', 'handed_over'].includes(text['state']),

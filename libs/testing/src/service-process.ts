@@ -7,7 +7,7 @@ export type ServiceName = 'sms-gateway' | 'transactions' | 'wallet' | 'notificat
 export const SERVICES: readonly ServiceName[] = ['notifications', 'wallet', 'transactions', 'sms-gateway'];
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 
 /** One process of a service, from `dist/`, as it runs in production. */
 export class ServiceProcess {

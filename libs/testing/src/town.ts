@@ -58,6 +58,8 @@ export interface TownOptions {
 }
 
 const FUND_AGAIN = 5;
+/** A reply that is lost on the way (F3, F10) costs a lease of up to 10 s. */
+const JOIN_MS = 60_000;
 
 /** Names get numbers of their own, in the order of their coming. */
 const FIRST_NUMBER = 254_712_000_001n;
@@ -213,7 +215,7 @@ export class Town {
   async joins({ name, balance = '0.00' }: { name: string; balance?: string }): Promise<Phone> {
     const phone = this.phone(name);
     await phone.sends(`JOIN ${name}`);
-    await phone.receives(/^Welcome/);
+    await phone.receives(/^Welcome/, JOIN_MS);
     // How one joins is a conversation of its own.
     this.conversation.splice(-2);
     await this.fund(phone, balance);
