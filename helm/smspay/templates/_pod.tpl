@@ -1,5 +1,5 @@
 {{/*
-The pod of a service, what stands under spec. Takes (list $root name service): service is one of "smspay.services", or made of one for a Job,
+The pod of a service, what stands under spec. Takes (list $ name service): service is one of "smspay.services", or made of one for a Job,
 which has besides: args (what follows the path), claims (the names of claims → where they are mounted), restartPolicy.
 */}}
 {{- define "smspay.pod" -}}
