@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import getPort from 'get-port';
 import mongoose from 'mongoose';
 import { findPython, installByPip, type Log } from './install.ts';
@@ -11,11 +12,7 @@ import { firstOf, messageOf, versionOf, type Way, withoutPassword } from './ways
 /** The stand-in, pinned with its hashes in `secantusdb.txt`, and the CPython 3.x it has wheels for. */
 const SECANTUSDB = 'secantusdb-0.7.0b3';
 const SECANTUSDB_PYTHONS = [13, 12, 11, 10];
-/**
- * It keeps a record of each retryable write, and looks through all of them at every write: with its own bound of 10,000 each write gets
- * dearer than the one before. A record is needed for as long as the driver may send its write again, which is at once.
- */
-const SECANTUSDB_MAIN = 'import secantus.transactions as t; t._RETRYABLE_RECORD_MAX = 256; from secantus.cli import main; main()';
+const SECANTUSDB_MAIN = fileURLToPath(new URL('../secantusdb.py', import.meta.url));
 
 /** The replica set of one member that a mongod of ours is: transactions and majority writes need one. */
 const REPLICA_SET = 'smspay';
@@ -198,7 +195,7 @@ async function secantusdb(log: Log): Promise<Engine> {
     kind: 'secantusdb',
     start: (port, data) => ({
       command: python.path,
-      args: ['-c', SECANTUSDB_MAIN, '--host', '127.0.0.1', '--port', String(port), '--storage-path', data, '--sync-on-commit'],
+      args: [SECANTUSDB_MAIN, '--bind_ip', '127.0.0.1', '--port', String(port), '--dbpath', data],
       env: { ...process.env, PYTHONPATH: packages },
     }),
   };
