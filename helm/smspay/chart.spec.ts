@@ -12,6 +12,7 @@ const PRODUCTION = set(
   'twilio.existingSecret=our-twilio',
   'mongodb.existingSecret=our-mongodb',
 );
+const KEDA = 'services.wallet.autoscaling.keda';
 const SERVICES = ['sms-gateway', 'transactions', 'wallet', 'notifications'];
 
 const hasHelm = spawnSync('helm', ['version']).status === 0;
@@ -105,11 +106,76 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
     expect([...ingress.matchAll(/path: (.*)/g)].map(([, path]) => path)).toEqual(['/sms']);
   });
 
+  it('routes the same by the Gateway API', () => {
+    const { manifests } = helm(
+      'template',
+      ...PRODUCTION,
+      ...set('httpRoute.enabled=true', 'httpRoute.parentRefs[0].name=public'),
+    );
+    const route = theOne('HTTPRoute', 'shop', manifests);
+    expect(route).toContain('hostnames: [pay.example.com]');
+    expect([...route.matchAll(/path: (.*?) }/g)].map(([, path]) => path)).toEqual(['{ type: PathPrefix, value: /sms']);
+    expect(manifests.filter((manifest) => manifest.includes('kind: Ingress'))).toEqual([]);
+  });
+
+  it('puts every pod where the values say', () => {
+    const placed = set(
+      'image.pullSecrets[0]=our-registry',
+      'defaults.priorityClassName=payments',
+      'defaults.nodeSelector.pool=payments',
+      'defaults.tolerations[0].key=payments',
+    );
+    const { manifests } = helm('template', ...PRODUCTION, ...placed);
+    const withPods = manifests.filter((manifest) => manifest.includes('containers:'));
+    expect(withPods.length).toBeGreaterThan(SERVICES.length);
+    for (const manifest of withPods) {
+      for (const line of ['- name: "our-registry"', 'priorityClassName: "payments"', 'pool: payments', '- key: payments']) {
+        expect(manifest).toContain(line);
+      }
+    }
+  });
+
+  it('gives the pods what the values say of them', () => {
+    const { manifests } = helm(
+      'template',
+      ...PRODUCTION,
+      ...set(
+        'services.wallet.env.LOG_LEVEL=debug',
+        'services.wallet.podLabels.team=money',
+        'services.wallet.podAnnotations.note=x',
+        'serviceAccount.annotations.of=ours',
+        'secretProviderClass=our-vault',
+      ),
+    );
+    const wallet = theOne('Deployment', 'shop-wallet', manifests);
+    for (const line of [
+      '{ name: LOG_LEVEL, value: "debug" }',
+      '        team: money\n',
+      '        note: x\n',
+      'secretProviderClass: "our-vault"',
+    ]) {
+      expect(wallet).toContain(line);
+    }
+    expect(theOne('ServiceAccount', 'shop', manifests)).toContain('of: ours');
+  });
+
   it('leaves the number of pods to the autoscaler where there is one', () => {
     const { manifests } = helm('template', ...PRODUCTION, ...set('services.wallet.autoscaling.enabled=true'));
     expect(ofKind('HorizontalPodAutoscaler', manifests)).toHaveLength(1);
     expect(theOne('Deployment', 'shop-wallet', manifests)).not.toContain('replicas:');
     expect(theOne('Deployment', 'shop-transactions', manifests)).toContain('\n  replicas: 2\n');
+  });
+
+  it('scales by the age of the oldest SMS with KEDA', () => {
+    const { manifests } = helm(
+      'template',
+      ...PRODUCTION,
+      ...set(`${KEDA}.enabled=true`, `${KEDA}.serverAddress=http://prometheus:9090`),
+    );
+    const scaled = theOne('ScaledObject', 'shop-wallet', manifests);
+    expect(scaled).toContain('query: max(smspay_inbox_oldest_seconds{namespace="default"})');
+    expect(theOne('Deployment', 'shop-wallet', manifests)).not.toContain('replicas:');
+    expect(manifests.filter((manifest) => manifest.includes('kind: HorizontalPodAutoscaler'))).toEqual([]);
   });
 
   it('uses a NATS that is given instead of its own', () => {
@@ -129,6 +195,10 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
     ['keys.datakeys.existingSecret=x', "additional properties 'datakeys' not allowed"],
     ['simulator.enable=true', "additional properties 'enable' not allowed"],
     ['ingress.class=nginx', "additional properties 'class' not allowed"],
+    ['httpRoute.parentRef[0].name=x', "additional properties 'parentRef' not allowed"],
+    ['defaults.nodeSelectors.pool=x', "additional properties 'nodeSelectors' not allowed"],
+    ['defaults.autoscaling.keda.enable=true', "additional properties 'enable' not allowed"],
+    ['serviceAccount.annotation.x=y', "additional properties 'annotation' not allowed"],
     ['networkPolicy.enabled=yes', "at '/networkPolicy/enabled': got string, want boolean"],
   ])('refuses the typo %s', (typo, message) => {
     expect(helm('template', ...PRODUCTION, ...set(typo)).refused).toContain(message);
@@ -136,6 +206,17 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
 
   it.each([
     ['simulator.enabled=true', 'simulator.enabled: must be false where publicUrl is set'],
+    ['ingress.enabled=true,httpRoute.enabled=true', 'httpRoute.enabled: must be false where ingress.enabled is true'],
+    ['httpRoute.enabled=true', 'httpRoute.parentRefs: must name the Gateway, got none'],
+    [`${KEDA}.enabled=true`, 'wallet: autoscaling.keda.serverAddress: must be the URL of Prometheus, got none'],
+    [
+      `services.wallet.autoscaling.enabled=true,${KEDA}.enabled=true`,
+      'wallet: autoscaling.enabled and autoscaling.keda.enabled are both true',
+    ],
+    [
+      'services.wallet.autoscaling.enabled=true,services.wallet.replicas=9',
+      'wallet: autoscaling.maxReplicas: must be at least replicas (9), got 8',
+    ],
     ['publicUrl=', 'publicUrl: must begin with https://, got ""'],
     ['twilio.existingSecret=', 'twilio.existingSecret: must name a Secret'],
     ['mongodb.existingSecret=', 'mongodb: uri or existingSecret must be set'],

@@ -68,6 +68,25 @@ readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end }}
 
+{{/* Where a pod may run, and with whose credentials its image is pulled. Takes (list $ service); of what is no service: the defaults. */}}
+{{- define "smspay.placement" -}}
+{{- $root := index . 0 -}}{{- $service := index . 1 -}}
+{{- with $root.Values.image.pullSecrets }}
+imagePullSecrets: {{- range . }}
+  - name: {{ quote . }}
+{{- end }}
+{{- end }}
+{{- with $service.priorityClassName }}
+priorityClassName: {{ quote . }}
+{{- end }}
+{{- with $service.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $service.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{/* Spread over zones and nodes where there are several. Takes (list $ component). */}}
 {{- define "smspay.spread" -}}
 {{- $labels := include "smspay.selector" . -}}
@@ -83,7 +102,7 @@ capabilities: { drop: [ALL] }
 {{/* Stops what cannot work, before anything is installed. Takes $. */}}
 {{- define "smspay.check" -}}
 {{- if .Values.simulator.enabled -}}
-{{- range $name, $value := dict "publicUrl" .Values.publicUrl "twilio.accountSid" .Values.twilio.accountSid "twilio.existingSecret" .Values.twilio.existingSecret -}}
+{{- range $name, $value := dict "publicUrl" .Values.publicUrl "twilio.accountSid" .Values.twilio.accountSid "twilio.existingSecret" .Values.twilio.existingSecret "ingress.enabled" .Values.ingress.enabled "httpRoute.enabled" .Values.httpRoute.enabled -}}
 {{- if $value -}}{{- fail (printf "simulator.enabled: must be false where %s is set, got true: the simulator takes Twilio's place with secrets that are not for real money" $name) -}}{{- end -}}
 {{- end -}}
 {{- else -}}
@@ -92,6 +111,15 @@ capabilities: { drop: [ALL] }
 {{- if not .Values.twilio.existingSecret -}}{{- fail "twilio.existingSecret: must name a Secret with authToken, got none" -}}{{- end -}}
 {{- end -}}
 {{- if not (or .Values.mongodb.uri .Values.mongodb.existingSecret) -}}{{- fail "mongodb: uri or existingSecret must be set, got neither" -}}{{- end -}}
+{{- if and .Values.ingress.enabled .Values.httpRoute.enabled -}}{{- fail "httpRoute.enabled: must be false where ingress.enabled is true: one of them routes publicUrl" -}}{{- end -}}
+{{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}{{- fail "httpRoute.parentRefs: must name the Gateway, got none" -}}{{- end -}}
+{{- range $name, $service := include "smspay.services" . | fromYaml -}}
+{{- with $service.autoscaling -}}
+{{- if and .enabled .keda.enabled -}}{{- fail (printf "%s: autoscaling.enabled and autoscaling.keda.enabled are both true: two autoscalers fight, choose one" $name) -}}{{- end -}}
+{{- if and .keda.enabled (not .keda.serverAddress) -}}{{- fail (printf "%s: autoscaling.keda.serverAddress: must be the URL of Prometheus, got none" $name) -}}{{- end -}}
+{{- if and (or .enabled .keda.enabled) (lt (int .maxReplicas) (int $service.replicas)) -}}{{- fail (printf "%s: autoscaling.maxReplicas: must be at least replicas (%v), got %v" $name $service.replicas .maxReplicas) -}}{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- if and .Values.nats.url (not .Values.nats.existingSecret) -}}{{- fail "nats.existingSecret: must name a Secret with the seed of each credential where nats.url is set, got none" -}}{{- end -}}
 {{- end }}
 

@@ -11,20 +11,7 @@ enableServiceLinks: false
 restartPolicy: {{ . }}
 {{- end }}
 securityContext: {{- include "smspay.podSecurity" $root | nindent 2 }}
-{{- with $root.Values.image.pullSecrets }}
-imagePullSecrets: {{- range . }}
-  - name: {{ quote . }}
-{{- end }}
-{{- end }}
-{{- with $service.priorityClassName }}
-priorityClassName: {{ quote . }}
-{{- end }}
-{{- with $service.nodeSelector }}
-nodeSelector: {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $service.tolerations }}
-tolerations: {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- include "smspay.placement" (list $root $service) }}
 topologySpreadConstraints: {{- include "smspay.spread" (list $root $name) | nindent 2 }}
 # Longer than preStop and the longest stop of a service, 25 s.
 terminationGracePeriodSeconds: 40
@@ -69,6 +56,8 @@ containers:
       {{- if $service.twilio }}
       - name: TWILIO_AUTH_TOKEN
         valueFrom: { secretKeyRef: { name: {{ include "smspay.twilioSecret" $root | quote }}, key: authToken } }
+      - name: TWILIO_AUTH_TOKEN_SECONDARY
+        valueFrom: { secretKeyRef: { name: {{ include "smspay.twilioSecret" $root | quote }}, key: authTokenSecondary, optional: true } }
       {{- if not (or $root.Values.simulator.enabled $root.Values.twilio.numbers) }}
       - name: SMS_NUMBERS
         valueFrom: { secretKeyRef: { name: {{ include "smspay.twilioSecret" $root | quote }}, key: numbers } }
@@ -98,6 +87,9 @@ containers:
       {{- if $root.Values.fees }}
       - { name: fees, mountPath: /etc/smspay/fees, readOnly: true }
       {{- end }}
+      {{- if $root.Values.secretProviderClass }}
+      - { name: secrets-store, mountPath: /mnt/secrets-store, readOnly: true }
+      {{- end }}
 volumes:
   - name: nats
     secret: {{- include "smspay.natsSeed" (list $root $name) | nindent 6 }}
@@ -111,5 +103,10 @@ volumes:
   {{- if $root.Values.fees }}
   - name: fees
     configMap: { name: {{ $root.Release.Name }}-fees }
+  {{- end }}
+  {{- with $root.Values.secretProviderClass }}
+  # Nothing reads it: while a pod mounts it, the driver keeps the Secrets that the class names.
+  - name: secrets-store
+    csi: { driver: secrets-store.csi.k8s.io, readOnly: true, volumeAttributes: { secretProviderClass: {{ quote . }} } }
   {{- end }}
 {{- end }}
