@@ -22,6 +22,8 @@ export interface MongoOptions {
   dataDir?: string;
   /** On 127.0.0.1; without it any free one. Must be free. */
   port?: number;
+  /** With one it asks for logins, once there is a user: a file for its owner alone, by which a mongod's members know each other. */
+  keyFile?: string;
   /** Told what one waits for. */
   log?: Log;
   /** Where the server's own output goes; without it beside the data. */
@@ -45,7 +47,13 @@ export interface MongoServer {
 }
 
 /** Finds a MongoDB (README.md has the order), and starts it unless the user's `MONGODB_URI` names one. */
-export async function startMongo({ dataDir, port, log = () => undefined, logFile }: MongoOptions = {}): Promise<MongoServer> {
+export async function startMongo({
+  dataDir,
+  port,
+  keyFile,
+  log = () => undefined,
+  logFile,
+}: MongoOptions = {}): Promise<MongoServer> {
   const given = process.env['MONGODB_URI'];
   if (given) return givenMongo(given);
 
@@ -55,13 +63,16 @@ export async function startMongo({ dataDir, port, log = () => undefined, logFile
     const engine = await findEngine(home, log);
     const ownPort = port ?? (await getPort());
     const data = join(home, engine.kind);
+    const { command, args, env } = engine.start(ownPort, data);
     const server = await startServer({
       name: engine.name,
       port: ownPort,
       dataDir: data,
       logFile: logFile ?? join(home, `${engine.kind}.log`),
       isReady: () => isPrimary(ownPort, engine.kind),
-      ...engine.start(ownPort, data),
+      command,
+      args: keyFile ? [...args, '--keyFile', keyFile] : args,
+      ...(env ? { env } : {}),
     });
     return {
       description: `${engine.name}, data in ${dataDir ? data : 'a temporary folder'}`,

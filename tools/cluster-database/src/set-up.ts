@@ -1,0 +1,91 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { log } from '#libs/process';
+import { ConnectionString } from 'mongodb-connection-string-url';
+import mongoose, { type mongo } from 'mongoose';
+
+const POLL_MS = 500;
+/** As the chart starts mongod. */
+const REPLICA_SET = 'rs0';
+
+const USER_NOT_FOUND = 11;
+const UNAUTHORIZED = 13;
+const AUTHENTICATION_FAILED = 18;
+
+/**
+ * Makes the server at `host` the only member of its replica set, the root user of `adminUri`, and the user of each URI, who may read and
+ * write that URI's database and nothing else. What is there already stays; a password becomes that of the URI. `host` must be this
+ * machine's: a mongod with a key file lets it in without a login until the first user is made.
+ */
+export async function setUpDatabase(host: string, adminUri: string, userUris: readonly string[]): Promise<void> {
+  await asClient(`mongodb://${host}/admin`, async (admin) => {
+    await becomePrimary(admin.db(), host);
+    const { username: root, password } = new ConnectionString(adminUri);
+    const rootUri = `mongodb://${root}:${password}@${host}/admin`;
+    if (!(await canLogIn(rootUri))) await makeFirstUser(admin.db(), decodeURIComponent(root), decodeURIComponent(password));
+    await asClient(rootUri, async (client) => {
+      for (const uri of userUris) await giveUser(client, new ConnectionString(uri));
+    });
+  });
+}
+
+/** Waits until the server takes writes, which a replica set that was never initiated does not before it is. */
+async function becomePrimary(admin: mongo.Db, host: string): Promise<void> {
+  for (;;) {
+    const hello = await admin
+      .command({ hello: 1 })
+      .catch((error: Error) => log.info({ reason: error.message }, 'mongod is not there yet'));
+    if (hello?.['isWritablePrimary']) return;
+    // By 127.0.0.1 and not by the pod's name: a member that cannot find itself at its start, when the name may be unknown yet, stays out.
+    if (hello?.['isreplicaset']) await admin.command({ replSetInitiate: { _id: REPLICA_SET, members: [{ _id: 0, host }] } });
+    await pause(POLL_MS);
+  }
+}
+
+async function canLogIn(uri: string): Promise<boolean> {
+  try {
+    await asClient(uri, (client) => client.db().command({ ping: 1 }));
+    return true;
+  } catch (error) {
+    if (codeOf(error) === AUTHENTICATION_FAILED) return false;
+    throw error;
+  }
+}
+
+async function makeFirstUser(admin: mongo.Db, user: string, password: string): Promise<void> {
+  try {
+    await admin.command({ createUser: user, pwd: password, roles: ['root'] });
+  } catch (error) {
+    if (codeOf(error) !== UNAUTHORIZED) throw error;
+    throw new Error(
+      `the database has users, and its ${user} another password than the Secret: the two must come from one release`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+async function giveUser(root: mongo.MongoClient, uri: ConnectionString): Promise<void> {
+  const database = uri.pathname.slice(1);
+  const user = decodeURIComponent(uri.username);
+  const what = { pwd: decodeURIComponent(uri.password), roles: [{ role: 'readWrite', db: database }] };
+  // In its own database, so that a URI need not say where its user is.
+  await root
+    .db(database)
+    .command({ updateUser: user, ...what })
+    .catch((error: unknown) => {
+      if (codeOf(error) !== USER_NOT_FOUND) throw error;
+      return root.db(database).command({ createUser: user, ...what });
+    });
+}
+
+async function asClient<T>(uri: string, use: (client: mongo.MongoClient) => Promise<T>): Promise<T> {
+  const client = new mongoose.mongo.MongoClient(uri, { directConnection: true, serverSelectionTimeoutMS: 3_000 });
+  try {
+    return await use(client);
+  } finally {
+    await client.close();
+  }
+}
+
+const codeOf = (error: unknown) => (error as { code?: unknown }).code;
