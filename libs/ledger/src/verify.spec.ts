@@ -11,7 +11,7 @@ const ACCOUNTS = ['treasury:KES', 'wallet:ada', 'wallet:ben'] as AccountId[];
 const start = Date.parse('2026-11-29T12:00:00Z');
 
 /** A ledger of some days: money goes round, now and then with a fee, now and then refused. */
-function ledger(moves: number): Collection {
+function ledger(moves: number, cause = 'SM1'): Collection {
   const collection = new Collection();
   for (let n = 0; n < moves; n++) {
     collection.take({
@@ -23,7 +23,7 @@ function ledger(moves: number): Collection {
       fee: BigInt(n % 3 === 0 ? 0 : n % 2) as MinorUnits,
       currency: 'KES' as Currency,
       memo: '',
-      cause: 'SM1' as Cause,
+      cause: cause as Cause,
       at: new Date(start + n * 7_200_000),
     } as Order);
   }
@@ -51,7 +51,8 @@ function other(value: unknown): unknown {
 
 describe('verify', () => {
   it('finds nothing wrong with what post() made', async () => {
-    const report = await check(whole);
+    const { heads, ...report } = await check(whole);
+    expect(heads.size).toBe(7);
     expect(report).toEqual({
       transfers: posted.length,
       refusals: whole.length - posted.length,
@@ -64,7 +65,7 @@ describe('verify', () => {
   });
 
   it('finds nothing wrong with an empty ledger', async () => {
-    expect(await check([])).toEqual({ transfers: 0, refusals: 0, accounts: 0, sums: new Map(), problems: [] });
+    expect(await check([])).toEqual({ transfers: 0, refusals: 0, accounts: 0, sums: new Map(), heads: new Map(), problems: [] });
   });
 
   it('sees any field of any transfer changed', async () => {
@@ -169,11 +170,45 @@ describe('verify', () => {
     const older = new Collection(whole.filter(({ at }) => at <= until));
     const all = new Collection(whole);
     const source = { byId: () => older.byId(), bySide: (side: Side) => all.bySide(side) };
-    const { transfers, problems } = await verify(source, KEYS, TIME_ZONE, until);
+    const { transfers, problems } = await verify(source, KEYS, TIME_ZONE, { until });
     expect([transfers, problems]).toEqual([10, []]);
     expect((await verify(source, KEYS, TIME_ZONE)).problems.join('\n')).toMatch(/10 transfers, but \d\d with a debit/);
     const broken = forged(20, ({ debit }) => ({ debit: { ...debit, total: 1n } }));
-    expect((await verify(new Collection(broken), KEYS, TIME_ZONE, until)).problems.join('\n')).toMatch(/total 1 where/);
+    expect((await verify(new Collection(broken), KEYS, TIME_ZONE, { until })).problems.join('\n')).toMatch(/total 1 where/);
+  });
+
+  it('knows a ledger by the heads of an earlier walk, however far it went on', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(whole.length), fc.nat(whole.length), async (one, other) => {
+        const [earlier, later] = [whole.slice(0, Math.min(one, other)), whole.slice(0, Math.max(one, other))];
+        const { heads } = await check(earlier);
+        expect((await verify(new Collection(later), KEYS, TIME_ZONE, { known: heads })).problems).toEqual([]);
+      }),
+    );
+  });
+
+  it('sees a ledger cut off at its newest end', async () => {
+    const { heads } = await check(whole);
+    await fc.assert(
+      fc.asyncProperty(fc.nat(posted.length - 1), async (length) => {
+        const cut = new Collection(posted.slice(0, length));
+        expect((await verify(cut, KEYS, TIME_ZONE)).problems).toEqual([]);
+        const { problems } = await verify(cut, KEYS, TIME_ZONE, { known: heads });
+        expect(problems.join('\n')).toMatch(/: ends with seq \d+, but an earlier walk found seq \d+/);
+      }),
+    );
+  });
+
+  it('sees a ledger that was made anew with its key, and went on since', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 3, max: 30 }), async (moves) => {
+        const { heads } = await check(ledger(moves).documents);
+        const anew = new Collection(ledger(60, 'SM2').documents);
+        expect((await verify(anew, KEYS, TIME_ZONE)).problems).toEqual([]);
+        const { problems } = await verify(anew, KEYS, TIME_ZONE, { known: heads });
+        expect(problems.join('\n')).toMatch(/seq \d+ is not what an earlier walk found there/);
+      }),
+    );
   });
 
   it('counts days in the zone it is told', async () => {

@@ -2,7 +2,7 @@ import { type AccountId, type Currency, feesAccount } from '#libs/contracts';
 import { hashState, type LedgerKeys } from './hash.ts';
 import { floorOf } from './rules.ts';
 import { dayOf, monthOf } from './time.ts';
-import { type PostedTransfer, type Side, SIDES, type TransferDocument } from './transfer.ts';
+import { chainName, type PostedTransfer, type Side, SIDES, type TransferDocument } from './transfer.ts';
 
 /** The collection, in the orders in which it is walked. Each is one walk along an index, so millions of documents pass through. */
 export interface LedgerSource {
@@ -12,6 +12,9 @@ export interface LedgerSource {
   bySide(side: Side): AsyncIterable<PostedTransfer>;
 }
 
+/** The newest document of each chain, by the chain's name: its seq and its hash, which covers all before it. */
+export type ChainHeads = Map<string, { seq: number; hash: string }>;
+
 /** What a walk found. */
 export interface LedgerReport {
   transfers: number;
@@ -19,6 +22,7 @@ export interface LedgerReport {
   accounts: number;
   /** Sum of all balances per currency, in minor units: zero. */
   sums: Map<Currency, bigint>;
+  heads: ChainHeads;
   /** One line each, and at most `PROBLEMS_MAX`; none if the ledger is right. */
   problems: string[];
 }
@@ -33,11 +37,17 @@ interface Account {
 
 /**
  * Walks the whole ledger (design.md, "verify"): every id once, hashes right, chains without gaps, totals of chains, days and months that
- * add up, no balance below its floor, and all balances of a currency zero together. What it cannot see is a ledger cut off at its newest end.
+ * add up, no balance below its floor, and all balances of a currency zero together. That it was cut off at its newest end, or signed anew
+ * by somebody with the key, shows only against the `known` heads of an earlier walk, each of which must still be there.
  * Of a ledger in use, `until` is a moment from which nothing is under way any more: what is newer may come between two walks, so it is
  * checked but not counted.
  */
-export async function verify(source: LedgerSource, keys: LedgerKeys, timeZone: string, until?: Date): Promise<LedgerReport> {
+export async function verify(
+  source: LedgerSource,
+  keys: LedgerKeys,
+  timeZone: string,
+  { until, known = new Map() }: { until?: Date; known?: ChainHeads } = {},
+): Promise<LedgerReport> {
   const problems: string[] = [];
   const problem = (what: string) => problems.length < PROBLEMS_MAX && problems.push(what);
   // A document that was tampered with can have any shape.
@@ -73,6 +83,7 @@ export async function verify(source: LedgerSource, keys: LedgerKeys, timeZone: s
   // Debits are walked first: what comes in meanwhile can then only make an account look richer than it is.
   const accounts = new Map<AccountId, Account>();
   const sums = new Map<Currency, bigint>();
+  const heads: ChainHeads = new Map();
   for (const side of SIDES) {
     let before: PostedTransfer | undefined;
     for await (const transfer of source.bySide(side)) {
@@ -81,6 +92,7 @@ export async function verify(source: LedgerSource, keys: LedgerKeys, timeZone: s
         for (const what of chainProblems(side, previous, transfer, timeZone))
           problem(`${transfer._id}: ${side} of ${transfer[side]?.account}: ${what}`);
         addTo(accounts, side, transfer, problem);
+        moveHead(heads, side, transfer, known, problem);
         if (!counts(transfer)) return;
         counted[side]++;
         const added = addedOn(side, transfer);
@@ -93,13 +105,17 @@ export async function verify(source: LedgerSource, keys: LedgerKeys, timeZone: s
   if (counted.credit !== counted.transfers) problem(`${counted.transfers} transfers, but ${counted.credit} with a credit`);
   if (counted.fee !== withFee) problem(`${withFee} transfers with a fee, but ${counted.fee} in the chains of fees`);
 
+  for (const [chain, { seq }] of known) {
+    const last = heads.get(chain)?.seq ?? 0;
+    if (last < seq) problem(`${chain}: ends with seq ${last}, but an earlier walk found seq ${seq}`);
+  }
   for (const [id, { credits, debits }] of accounts) {
     const balance = credits - debits;
     const floor = floorOf(id);
     if (floor !== undefined && balance < floor) problem(`${id}: balance ${balance} is below its floor ${floor}`);
   }
   for (const [currency, sum] of sums) if (sum !== 0n) problem(`${currency}: all balances together are ${sum}, not 0`);
-  return { transfers: counted.transfers, refusals: counted.refusals, accounts: accounts.size, sums, problems };
+  return { transfers: counted.transfers, refusals: counted.refusals, accounts: accounts.size, sums, heads, problems };
 }
 
 /** What is wrong with a transfer by itself. */
@@ -171,4 +187,20 @@ function addTo(accounts: Map<AccountId, Account>, side: Side, transfer: PostedTr
     problem(`${transfer._id}: ${id} holds ${account.currency}, not ${transfer.currency}`);
   if (side === 'debit') account.debits += addedOn(side, transfer);
   else account.credits += addedOn(side, transfer);
+}
+
+function moveHead(
+  heads: ChainHeads,
+  side: Side,
+  transfer: PostedTransfer,
+  known: ChainHeads,
+  problem: (what: string) => void,
+): void {
+  const leg = transfer[side];
+  if (!leg) return;
+  const chain = chainName({ side, account: leg.account, lane: laneOf(side, transfer) ?? 0 });
+  const earlier = known.get(chain);
+  if (earlier?.seq === leg.seq && earlier.hash !== transfer.hash)
+    problem(`${transfer._id}: ${chain}: seq ${leg.seq} is not what an earlier walk found there`);
+  heads.set(chain, { seq: leg.seq, hash: transfer.hash });
 }

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -138,5 +140,30 @@ describe('admin verify', () => {
     expect(changed.code).toBe(1);
     await transfers.updateOne({ _id: 'fund:cash-1' }, { $inc: { amount: -1n } });
     expect((await admin('verify')).code).toBe(0);
+  }, 60_000);
+
+  it('sees that the newest transfer is gone, by the heads of the run before', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'smspay-heads-'));
+    const command = `verify --heads ${join(folder, 'heads')}`;
+    expect(await admin(command)).toMatchObject({ code: 0, printed: expect.stringContaining('the ends of 0 chains') });
+    expect((await admin(`fund ${ada.number} 1.00 --id gone`)).code).toBe(0);
+    expect(await admin(command)).toMatchObject({ code: 0, printed: expect.stringMatching(/the ends of [1-9]\d* chains/) });
+
+    const transfers = town.db('wallet').collection<{ _id: string }>('transfers');
+    const newest = await transfers.findOne({ _id: 'fund:gone' });
+    await transfers.deleteOne({ _id: 'fund:gone' });
+    const kept = await readFile(join(folder, 'heads'), 'utf8');
+    expect((await admin('verify')).code).toBe(0);
+    expect(await admin(command)).toMatchObject({
+      code: 1,
+      printed: expect.stringMatching(/PROBLEM credit wallet:\w+ 0: ends with seq \d+, but an earlier walk found seq \d+\n/),
+    });
+    expect(await readFile(join(folder, 'heads'), 'utf8')).toBe(kept);
+
+    if (newest) await transfers.insertOne(newest);
+    expect((await admin(command)).code).toBe(0);
+    await writeFile(join(folder, 'heads'), 'nonsense\n');
+    expect(await admin(command)).toMatchObject({ code: 1, printed: expect.stringContaining('line 1 is no head of a chain') });
+    await rm(folder, { recursive: true });
   }, 60_000);
 });

@@ -16,12 +16,14 @@ const program = new Command('admin')
 program
   .command('verify')
   .description('walk the whole ledger: every hash, every chain, every total; all balances together must be zero')
+  .option('--heads <file>', 'the end of each chain as the last run left it: must still be there; written anew if all is right')
   .addHelpText(
     'after',
-    "\nReads the wallet's database alone and may run beside it.\n" +
+    "\nReads the wallet's database alone and may run beside it. Without --heads it cannot see that the newest transfers are gone;\n" +
+      'keep the file where nobody writes who can write to the database.\n' +
       'Settings: MONGODB_URI (of the wallet), LEDGER_KEY, TIME_ZONE. Exit code 1 on any problem.',
   )
-  .action(async () => exitBy(await verifyLedger()));
+  .action(async ({ heads }: { heads?: string }) => exitBy(await verifyLedger(heads)));
 
 program
   .command('check-database')
