@@ -224,4 +224,9 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
   ])('refuses what cannot work: %s', (value, message) => {
     expect(helm('template', ...PRODUCTION, ...set(value)).refused).toContain(message);
   });
+
+  it.each(['values-production.yaml', 'values-azure.yaml'])('refuses the simulator beside %s', (file) => {
+    const { refused } = helm('template', '-f', `${CHART}/${file}`, ...set('simulator.enabled=true'));
+    expect(refused).toContain('simulator.enabled: must be false where');
+  });
 });
