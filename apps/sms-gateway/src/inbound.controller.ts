@@ -1,4 +1,4 @@
-import { BadRequestException, Body, Controller, Header, HttpCode, Post, UseGuards } from '@nestjs/common';
+import { Body, Controller, Header, HttpCode, Post, StandardSchemaValidationPipe, UseGuards } from '@nestjs/common';
 import { DatabaseReadyGuard } from '#libs/service';
 import { InboundService } from './inbound.service.ts';
 import { InboundSms } from './twilio-forms.ts';
@@ -15,10 +15,8 @@ export class InboundController {
   @Post('inbound')
   @HttpCode(200)
   @Header('Content-Type', 'text/xml; charset=utf-8')
-  async receive(@Body() form: unknown): Promise<string> {
-    const sms = InboundSms.safeParse(form);
-    if (!sms.success) throw new BadRequestException(sms.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
-    await this.inbound.take(sms.data);
+  async receive(@Body({ schema: InboundSms, pipes: [StandardSchemaValidationPipe] }) sms: InboundSms): Promise<string> {
+    await this.inbound.take(sms);
     return EMPTY_TWIML;
   }
 }

@@ -7,7 +7,7 @@ export const InboundSms = z.object({
   From: z.string().max(100),
   To: z.string().max(100),
   Body: z.string().max(10_000).default(''),
-  NumMedia: z.coerce.number().int().min(0).catch(0),
+  NumMedia: z.coerce.number().int().min(0).default(0).catch(0),
 });
 export type InboundSms = z.output<typeof InboundSms>;
 
@@ -18,3 +18,7 @@ export const DeliveryReport = z.object({
   ErrorCode: z.coerce.number().int().optional().catch(undefined),
 });
 export type DeliveryReport = z.output<typeof DeliveryReport>;
+
+/** What we put behind the URL of a status callback, to know our text again. */
+export const CallbackQuery = z.object({ text: z.string().optional().catch(undefined) });
+export type CallbackQuery = z.output<typeof CallbackQuery>;

@@ -1,4 +1,5 @@
 export * from '#libs/process';
 export * from './database-ready.guard.ts';
+export { HealthController } from './health.controller.ts';
 export * from './run-service.ts';
 export * from './tokens.ts';

@@ -1,8 +1,6 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { keepDocument } from './document.ts';
 import type { Town } from './town.ts';
 
-const FILE = fileURLToPath(new URL('../../../docs/conversations.md', import.meta.url));
 const HEAD = `# Conversations
 
 Every conversation that the server can have with a phone, as the tests hold it (\`test/conversations.e2e.ts\` writes this page). \`→\` is a
@@ -21,13 +19,8 @@ export class ConversationBook {
     this.#chapters.push(`\n## ${title[0]?.toUpperCase()}${title.slice(1)}\n\n\`\`\`\n${lines.join('\n')}\n\`\`\`\n`);
   }
 
-  /** Writes the page; in CI a page that differs is an error, since somebody forgot to commit it. */
   write(): void {
-    const page = HEAD + this.#chapters.join('');
-    const written = readFileSync(FILE, { encoding: 'utf8', flag: 'a+' });
-    if (written === page) return;
-    if (process.env['CI']) throw new Error('docs/conversations.md is stale: run the tests and commit it');
-    writeFileSync(FILE, page);
+    keepDocument('docs/conversations.md', HEAD + this.#chapters.join(''));
   }
 }
 

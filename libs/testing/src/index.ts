@@ -1,4 +1,5 @@
 export * from './conversations.ts';
+export * from './document.ts';
 export * from './load.ts';
 export * from './lossy-mongo.ts';
 export * from './lossy-nats.ts';
