@@ -118,6 +118,15 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
     expect(manifests.filter((manifest) => manifest.includes('kind: Ingress'))).toEqual([]);
   });
 
+  it.each([
+    ['', undefined],
+    ['ingress.enabled=true', 'https://pay.example.com'],
+    ['httpRoute.enabled=true,httpRoute.parentRefs[0].name=public', 'https://pay.example.com'],
+  ])('tests publicUrl where something serves it: %s', (value, url) => {
+    const { manifests } = helm('template', ...PRODUCTION, ...set(value));
+    expect(theOne('Pod', 'shop-test', manifests).match(/name: PUBLIC_URL, value: "(.*?)"/)?.[1]).toBe(url);
+  });
+
   it('puts every pod where the values say', () => {
     const placed = set(
       'image.pullSecrets[0]=our-registry',

@@ -9,12 +9,14 @@ import { PhonesPage } from './phones-page.ts';
 const settings = z.object({
   SERVICES: z.string().transform((list) => list.split(',')),
   GATEWAY: z.url(),
+  /** Where something routes it to the gateway. */
+  PUBLIC_URL: z.url().optional(),
   SIMULATOR: z.url().optional(),
   NATS_URL: z.string().min(1),
   /** The seed of notifications, which may ask for no transfer. */
   NATS_CREDS: z.string().min(1),
 });
-const { SERVICES, GATEWAY, SIMULATOR, NATS_URL, NATS_CREDS } = settings.parse(process.env);
+const { SERVICES, GATEWAY, PUBLIC_URL, SIMULATOR, NATS_URL, NATS_CREDS } = settings.parse(process.env);
 
 const ANSWER_MAX_MS = 5_000;
 const TEXT_MAX_MS = 20_000;
@@ -24,8 +26,8 @@ async function isReady(url: string): Promise<void> {
   if (answer.status !== 200) throw new Error(`${url}/health/ready answers ${answer.status}`);
 }
 
-async function refusesWrongSignature(): Promise<void> {
-  const answer = await fetch(`${GATEWAY}/sms/inbound`, {
+async function refusesWrongSignature(url: string): Promise<void> {
+  const answer = await fetch(new URL('/sms/inbound', url), {
     method: 'POST',
     headers: { 'x-twilio-signature': 'AAAAAAAAAAAAAAAAAAAAAAAAAAA=' },
     body: new URLSearchParams({ MessageSid: `SM${'0'.repeat(32)}`, From: '+254700000002', To: '+254700000001', Body: 'BAL' }),
@@ -76,7 +78,9 @@ const newNumber = () => `+2547${String(randomInt(10 ** 8)).padStart(8, '0')}`;
 
 const checks: [name: string, check: () => Promise<void>][] = [
   ...SERVICES.map((url): [string, () => Promise<void>] => [`${url} is ready`, () => isReady(url)]),
-  ['a wrong signature is refused', refusesWrongSignature],
+  ...[GATEWAY, PUBLIC_URL]
+    .filter((url) => url !== undefined)
+    .map((url): [string, () => Promise<void>] => [`a wrong signature is refused at ${url}`, () => refusesWrongSignature(url)]),
   ['a forbidden subject is refused', refusesForbiddenSubject],
 ];
 if (SIMULATOR) checks.push(['two people pay, and both get receipts', () => paysBetweenTwo(SIMULATOR)]);
