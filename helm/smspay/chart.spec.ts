@@ -48,9 +48,9 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
   });
 
   it('makes the four services alike, restricted, and never fewer than there are while they roll', () => {
-    const deployments = ofKind('Deployment', helm('template', ...PRODUCTION).manifests);
-    expect(deployments).toHaveLength(SERVICES.length);
-    for (const deployment of deployments) {
+    const { manifests } = helm('template', ...PRODUCTION);
+    expect(ofKind('Deployment', manifests)).toHaveLength(SERVICES.length + 1);
+    for (const deployment of SERVICES.map((name) => theOne('Deployment', `shop-${name}`, manifests))) {
       for (const line of [
         'runAsNonRoot: true',
         'readOnlyRootFilesystem: true',
@@ -125,6 +125,17 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
   ])('tests publicUrl where something serves it: %s', (value, url) => {
     const { manifests } = helm('template', ...PRODUCTION, ...set(value));
     expect(theOne('Pod', 'shop-test', manifests).match(/name: PUBLIC_URL, value: "(.*?)"/)?.[1]).toBe(url);
+  });
+
+  it('gives operators a pod that serves nothing, with a credential of its own', () => {
+    const { manifests } = helm('template', ...PRODUCTION, ...set('defaults.autoscaling.enabled=true'));
+    const admin = theOne('Deployment', 'shop-admin', manifests);
+    for (const line of ['replicas: 1', 'dist/tools/admin/src/wait.js', 'shop-nats-admin', 'readOnlyRootFilesystem: true'])
+      expect(admin).toContain(line);
+    expect(admin).not.toMatch(/Probe:|ports:|PORT/);
+    expect(ofKind('Service', manifests).join()).not.toContain('shop-admin');
+    expect(theOne('NetworkPolicy', 'shop-admin', manifests)).not.toContain('ingress:');
+    expect(helm('template', ...PRODUCTION, ...set('admin.service.replicas=2')).refused).toContain('got 2, want 1');
   });
 
   it('puts every pod where the values say', () => {

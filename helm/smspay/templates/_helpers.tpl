@@ -18,7 +18,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{/* The services that run, by name, each with the defaults under its own values. Takes $. */}}
 {{- define "smspay.services" -}}
 {{- $services := dict -}}
-{{- $given := deepCopy .Values.services -}}
+{{- $given := set (deepCopy .Values.services) "admin" .Values.admin.service -}}
 {{- if .Values.simulator.enabled -}}{{- $_ := set $given "simulator" .Values.simulator.service -}}{{- end -}}
 {{- range $name, $own := $given -}}
 {{- $_ := set $services $name (mergeOverwrite (deepCopy $.Values.defaults) (deepCopy ($own | default dict))) -}}

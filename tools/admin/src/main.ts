@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { log } from '#libs/process';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { checkDatabase } from './check-database.ts';
