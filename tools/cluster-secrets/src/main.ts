@@ -7,17 +7,27 @@ const settings = z.object({
   RELEASE: z.string().min(1),
   KEYS: z.string().transform((list) => list.split(',').filter(Boolean)),
   SIMULATED_TWILIO: z.string().optional(),
+  MONGODB: z.string().optional(),
+  MONGODB_KIND: z.enum(['bundled', 'operator']).default('bundled'),
+  /** `{"wallet":"smspay_wallet"}` */
+  MONGODB_DATABASES: z
+    .string()
+    .default('{}')
+    .transform((json) => z.record(z.string(), z.string()).parse(JSON.parse(json))),
   NATS: z.string().optional(),
   NATS_REPLICAS: z.coerce.number().int().min(1).default(3),
 });
 
-const { RELEASE, KEYS, SIMULATED_TWILIO, NATS, NATS_REPLICAS } = settings.parse(process.env);
+const { RELEASE, KEYS, SIMULATED_TWILIO, MONGODB, MONGODB_KIND, MONGODB_DATABASES, NATS, NATS_REPLICAS } = settings.parse(
+  process.env,
+);
 const labels = { 'app.kubernetes.io/name': 'smspay', 'app.kubernetes.io/instance': RELEASE };
 await makeSecrets(
   clusterSecrets(labels),
   {
     keys: KEYS,
     simulatedTwilio: SIMULATED_TWILIO || undefined,
+    mongodb: MONGODB ? { name: MONGODB, kind: MONGODB_KIND, databases: MONGODB_DATABASES } : undefined,
     nats: NATS ? { name: NATS, replicas: NATS_REPLICAS } : undefined,
   },
   (name) => console.log(`made Secret ${name}`),

@@ -3,6 +3,7 @@ import { ASKERS, permissionsOf } from '#libs/contracts';
 import { readFileSync, writeFileSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { uriProblems } from '#libs/mongo';
 import { keyFile } from '#libs/process';
 import type { SecretData, Secrets } from './cluster.ts';
 import { makeSecrets } from './make.ts';
@@ -20,7 +21,12 @@ function namespace(there: Record<string, SecretData> = {}) {
   return { all, secrets };
 }
 
-const wanted = { keys: ['shop-data-keys'], simulatedTwilio: 'shop-twilio', nats: { name: 'shop-nats', replicas: 3 } };
+const mongodb = {
+  name: 'shop-mongodb',
+  kind: 'bundled' as const,
+  databases: { wallet: 'smspay_wallet', 'sms-gateway': 'smspay_sms_gateway' },
+};
+const wanted = { keys: ['shop-data-keys'], simulatedTwilio: 'shop-twilio', mongodb, nats: { name: 'shop-nats', replicas: 3 } };
 
 describe('the secrets of a release', () => {
   it('are made once: a second run changes none', async () => {
@@ -46,6 +52,24 @@ describe('the secrets of a release', () => {
     writeFileSync(file, all.get('shop-data-keys')?.['keys.json'] ?? '');
     expect(readFileSync(file, 'utf8')).not.toContain('development');
     expect(keyFile.parse(file)).toHaveLength(1);
+  });
+
+  it('give each service the URI of its own database, with a password of its own', async () => {
+    const { all, secrets } = namespace();
+    await makeSecrets(secrets, wanted, () => undefined);
+    const { wallet = '', 'sms-gateway': gateway = '', ...more } = all.get('shop-mongodb') ?? {};
+    expect([uriProblems(wallet), uriProblems(gateway), more]).toEqual([[], [], {}]);
+    expect(new URL(wallet)).toMatchObject({ username: 'wallet', host: 'shop-mongodb:27017', pathname: '/smspay_wallet' });
+    expect(
+      new Set([wallet, gateway, all.get('shop-mongodb-admin')?.['uri'] ?? ''].map((uri) => new URL(uri).password)).size,
+    ).toBe(3);
+  });
+
+  it('are only passwords where an operator runs MongoDB', async () => {
+    const { all, secrets } = namespace();
+    await makeSecrets(secrets, { keys: [], mongodb: { ...mongodb, kind: 'operator' } }, () => undefined);
+    expect([...all.keys()]).toEqual(['shop-mongodb-passwords']);
+    expect(Object.keys(all.get('shop-mongodb-passwords') ?? {})).toEqual(['wallet', 'sms-gateway']);
   });
 
   it('give each NATS credential just the subjects of the contracts, in every release anew', async () => {

@@ -9,6 +9,11 @@ export interface Wanted {
   keys: readonly string[];
   /** The name of the Secret in which the simulator's Twilio has its auth token. */
   simulatedTwilio?: string | undefined;
+  /**
+   * MongoDB, bundled: the Secret `<name>` has one URI a user, `<name>-admin` the root user's and the key file. By its operator:
+   * `<name>-passwords`, one a user. `databases` is the database of each user by its name.
+   */
+  mongodb?: { name: string; kind: 'bundled' | 'operator'; databases: Readonly<Record<string, string>> } | undefined;
   /** The bundled NATS: its Secrets are `<name>-<asker>` with `seed`, and `<name>-config` with `nats.conf`. */
   nats?: { name: string; replicas: number } | undefined;
 }
@@ -34,6 +39,19 @@ export async function makeSecrets(secrets: Secrets, wanted: Wanted, made: (name:
   if (wanted.simulatedTwilio) {
     await once(wanted.simulatedTwilio, () => ({ authToken: `development-${randomBytes(16).toString('hex')}` }));
   }
+  if (wanted.mongodb) {
+    const { name, kind, databases } = wanted.mongodb;
+    const ofEach = (make: (user: string, database: string) => string): SecretData =>
+      Object.fromEntries(Object.entries(databases).map(([user, database]) => [user, make(user, database)]));
+    if (kind === 'operator') await once(`${name}-passwords`, () => ofEach(newPassword));
+    else {
+      // There is one member, which knows itself by another name than its clients do.
+      const uri = (user: string, database: string) =>
+        `mongodb://${user}:${newPassword()}@${name}:27017/${database}?directConnection=true`;
+      await once(name, () => ofEach(uri));
+      await once(`${name}-admin`, () => ({ uri: uri('root', 'admin'), keyFile: randomBytes(96).toString('base64') }));
+    }
+  }
   if (wanted.nats) {
     const { name, replicas } = wanted.nats;
     const users: { asker: Asker; nkey: string }[] = [];
@@ -43,10 +61,12 @@ export async function makeSecrets(secrets: Secrets, wanted: Wanted, made: (name:
       users.push({ asker, nkey: keys.fromSeed(new TextEncoder().encode(seed)).getPublicKey() });
     }
     const config = `${name}-config`;
-    const { routePassword = '' } = await once(config, () => ({ routePassword: randomBytes(24).toString('hex') }));
+    const { routePassword = '' } = await once(config, () => ({ routePassword: newPassword() }));
     await secrets.replace(config, { routePassword, 'nats.conf': natsConfig(name, replicas, users, routePassword) });
   }
 }
+
+const newPassword = () => randomBytes(24).toString('hex');
 
 // The package declares `nkeys` as any.
 interface KeyPair {
