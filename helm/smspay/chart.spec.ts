@@ -6,14 +6,15 @@ const CHART = import.meta.dirname;
 const CLUSTER = ['--kube-version', '1.35.0'];
 const DEV = ['-f', `${CHART}/values-dev.yaml`];
 const set = (...values: string[]) => values.flatMap((value) => ['--set', value]);
-const PRODUCTION = set(
+const WITHOUT_MONGODB = set(
   'publicUrl=https://pay.example.com',
   `twilio.accountSid=AC${'1'.repeat(32)}`,
   'twilio.existingSecret=our-twilio',
-  'mongodb.existingSecret=our-mongodb',
 );
+const PRODUCTION = [...WITHOUT_MONGODB, ...set('mongodb.existingSecret=our-mongodb')];
 const KEDA = 'services.wallet.autoscaling.keda';
 const SERVICES = ['sms-gateway', 'transactions', 'wallet', 'notifications'];
+const DATABASES = ['smspay_sms_gateway', 'smspay_transactions', 'smspay_wallet'];
 
 const hasHelm = spawnSync('helm', ['version']).status === 0;
 if (!hasHelm) process.stderr.write('no helm on PATH: the tests of the chart are skipped\n');
@@ -31,6 +32,9 @@ function ofKind(kind: string, manifests: readonly string[]): string[] {
   if (found.length === 0) throw new Error(`no ${kind} is rendered`);
   return found;
 }
+
+/** What the pattern's group is, wherever it matches. */
+const namesIn = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, name]) => name);
 
 /** The one manifest of a kind and name. */
 function theOne(kind: string, name: string, manifests: readonly string[]): string {
@@ -90,6 +94,42 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
     const { manifests } = helm('template', ...PRODUCTION, ...set('keys.ledger-key.existingSecret=our-ledger-key'));
     expect(theOne('Deployment', 'shop-wallet', manifests)).toContain('secretName: "our-ledger-key"');
     expect(theOne('Job', 'shop-secrets', manifests)).toContain('value: "shop-code-key,shop-data-keys"');
+  });
+
+  it('brings a MongoDB where none is given, whose users are made from its Secrets and which only those with a database reach', () => {
+    const { manifests } = helm('template', ...WITHOUT_MONGODB);
+    const database = theOne('StatefulSet', 'shop-mongodb', manifests);
+    expect(database).toContain('image: mongo:8.0');
+    expect(database).toContain('exec mongod --replSet rs0 --keyFile');
+    expect(database).toContain('name: shop-mongodb-admin, key: uri');
+    expect(theOne('Deployment', 'shop-wallet', manifests)).toContain('secretKeyRef: { name: "shop-mongodb", key: wallet }');
+    expect(theOne('Job', 'shop-secrets', manifests)).toContain('\\"sms-gateway\\":\\"smspay_sms_gateway\\"');
+    expect(theOne('Role', 'shop-secrets', manifests)).toContain('"shop-mongodb","shop-mongodb-admin"');
+    const policy = theOne('NetworkPolicy', 'shop-mongodb', manifests);
+    expect(namesIn(policy, /"app.kubernetes.io\/component":"([\w-]+)"/g)).toEqual(['sms-gateway', 'transactions', 'wallet']);
+    expect(policy).not.toContain('egress:');
+  });
+
+  it("leaves MongoDB to its operator: three members, a user a service, and the operator's own URIs", () => {
+    const { manifests } = helm('template', ...WITHOUT_MONGODB, ...set('mongodb.operator.enabled=true'));
+    expect(manifests.join()).not.toContain('image: mongo:');
+    const database = theOne('MongoDBCommunity', 'shop-mongodb', manifests);
+    expect(database).toContain('members: 3');
+    expect(namesIn(database, /roles: \[{ name: readWrite, db: (\w+) }\]/g)).toEqual(DATABASES);
+    expect(theOne('Deployment', 'shop-wallet', manifests)).toContain(
+      'secretKeyRef: { name: shop-mongodb-wallet, key: connectionString.standard }',
+    );
+    expect(theOne('Role', 'shop-secrets', manifests)).toContain('"shop-mongodb-passwords"');
+  });
+
+  it('puts the name of each database into the one URI', () => {
+    const { manifests } = helm(
+      'template',
+      ...WITHOUT_MONGODB,
+      ...set('mongodb.uri=mongodb://db.example.com/\\{database\\}?replicaSet=rs0'),
+    );
+    expect(namesIn(manifests.join(), /mongodb:\/\/db.example.com\/(\w+)\?replicaSet=rs0/g)).toEqual(DATABASES);
+    expect(manifests.join()).not.toContain('shop-mongodb');
   });
 
   it('lets only the gateway be reached from outside, and denies the rest', () => {
@@ -239,7 +279,7 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
     ],
     ['publicUrl=', 'publicUrl: must begin with https://, got ""'],
     ['twilio.existingSecret=', 'twilio.existingSecret: must name a Secret'],
-    ['mongodb.existingSecret=', 'mongodb: uri or existingSecret must be set'],
+    ['mongodb.operator.enabled=true', 'mongodb: at most one of uri, existingSecret and operator.enabled may be set'],
     ['nats.url=nats://nats:4222', 'nats.existingSecret: must name a Secret'],
   ])('refuses what cannot work: %s', (value, message) => {
     expect(helm('template', ...PRODUCTION, ...set(value)).refused).toContain(message);

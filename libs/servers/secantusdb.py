@@ -32,6 +32,7 @@ parser.add_argument('--port', default='27017')
 parser.add_argument('--bind_ip', default='127.0.0.1')
 parser.add_argument('--bind_ip_all', action='store_const', dest='bind_ip', const='0.0.0.0')
 parser.add_argument('--replSet', help='has no effect: it is a set of one member from the start')
+parser.add_argument('--setParameter', help='has no effect')
 parser.add_argument('--keyFile', help='makes it ask for logins; there are no members that would prove themselves by it')
 given = parser.parse_args()
 

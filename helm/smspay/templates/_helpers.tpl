@@ -52,6 +52,51 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- toJson $data | sha256sum -}}
 {{- end }}
 
+{{/* Which MongoDB is used: uri, existingSecret, operator, or bundled where none of them is given. Takes $. */}}
+{{- define "smspay.mongodb" -}}
+{{- with .Values.mongodb -}}
+{{- if .uri -}}uri{{- else if .existingSecret -}}existingSecret{{- else if .operator.enabled -}}operator{{- else -}}bundled{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* The name of a service's database. Takes the name of the service. */}}
+{{- define "smspay.database" -}}
+smspay_{{ replace "-" "_" . }}
+{{- end }}
+
+{{/* The databases that are used, by the name of the service, which is their user's too. Takes $. */}}
+{{- define "smspay.databases" -}}
+{{- $databases := dict -}}
+{{- range include "smspay.services" . | fromYaml -}}
+{{- with .database -}}{{- $_ := set $databases . (include "smspay.database" .) -}}{{- end -}}
+{{- end -}}
+{{- toJson $databases -}}
+{{- end }}
+
+{{/* The environment variable MONGODB_URI of whoever uses a service's database. Takes (list $ service). */}}
+{{- define "smspay.mongodbUri" -}}
+{{- $root := index . 0 -}}{{- $user := index . 1 -}}
+{{- $kind := include "smspay.mongodb" $root -}}
+{{- $own := printf "%s-mongodb" $root.Release.Name -}}
+name: MONGODB_URI
+{{- if eq $kind "uri" }}
+value: {{ replace "{database}" (include "smspay.database" $user) $root.Values.mongodb.uri | quote }}
+{{- else if eq $kind "operator" }}
+valueFrom: { secretKeyRef: { name: {{ $own }}-{{ $user }}, key: connectionString.standard } }
+{{- else }}
+valueFrom: { secretKeyRef: { name: {{ $root.Values.mongodb.existingSecret | default $own | quote }}, key: {{ $user }} } }
+{{- end }}
+{{- end }}
+
+{{/* The egress of a NetworkPolicy to MongoDB, in one line. Takes $. */}}
+{{- define "smspay.mongodbEgress" -}}
+{{- if has (include "smspay.mongodb" .) (list "bundled" "operator") -}}
+{ to: [{{ include "smspay.peer" (list . "mongodb") }}], ports: [{ port: 27017 }] }
+{{- else -}}
+{ ports: [{{ range $i, $port := .Values.mongodb.ports }}{{ if $i }}, {{ end }}{ port: {{ $port }} }{{ end }}] }
+{{- end -}}
+{{- end }}
+
 {{/* What the restricted Pod Security Standard asks of a pod. */}}
 {{- define "smspay.podSecurity" -}}
 runAsNonRoot: true
@@ -110,7 +155,11 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- if not .Values.twilio.accountSid -}}{{- fail "twilio.accountSid: must be the account's SID (AC…), got none" -}}{{- end -}}
 {{- if not .Values.twilio.existingSecret -}}{{- fail "twilio.existingSecret: must name a Secret with authToken, got none" -}}{{- end -}}
 {{- end -}}
-{{- if not (or .Values.mongodb.uri .Values.mongodb.existingSecret) -}}{{- fail "mongodb: uri or existingSecret must be set, got neither" -}}{{- end -}}
+{{- $mongodb := list -}}
+{{- range $name, $given := dict "uri" .Values.mongodb.uri "existingSecret" .Values.mongodb.existingSecret "operator.enabled" .Values.mongodb.operator.enabled -}}
+{{- if $given -}}{{- $mongodb = append $mongodb $name -}}{{- end -}}
+{{- end -}}
+{{- if gt (len $mongodb) 1 -}}{{- fail (printf "mongodb: at most one of uri, existingSecret and operator.enabled may be set, got %s" (join " and " $mongodb)) -}}{{- end -}}
 {{- if and .Values.ingress.enabled .Values.httpRoute.enabled -}}{{- fail "httpRoute.enabled: must be false where ingress.enabled is true: one of them routes publicUrl" -}}{{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}{{- fail "httpRoute.parentRefs: must name the Gateway, got none" -}}{{- end -}}
 {{- range $name, $service := include "smspay.services" . | fromYaml -}}

@@ -46,10 +46,6 @@ containers:
       {{- else if $root.Values.twilio.numbers }}
       {{- $_ := set $env "SMS_NUMBERS" $root.Values.twilio.numbers }}
       {{- end }}
-      {{- if and $service.database $root.Values.mongodb.uri }}
-      {{- $database := printf "smspay_%s" (replace "-" "_" $service.database) }}
-      {{- $_ := set $env "MONGODB_URI" (replace "{database}" $database $root.Values.mongodb.uri) }}
-      {{- end }}
       {{- range $key, $value := mergeOverwrite $env (deepCopy $root.Values.env) $service.env }}
       - { name: {{ $key }}, value: {{ $value | quote }} }
       {{- end }}
@@ -63,9 +59,8 @@ containers:
         valueFrom: { secretKeyRef: { name: {{ include "smspay.twilioSecret" $root | quote }}, key: numbers } }
       {{- end }}
       {{- end }}
-      {{- if and $service.database (not $root.Values.mongodb.uri) }}
-      - name: MONGODB_URI
-        valueFrom: { secretKeyRef: { name: {{ $root.Values.mongodb.existingSecret | quote }}, key: {{ $service.database }} } }
+      {{- with $service.database }}
+      - {{ include "smspay.mongodbUri" (list $root .) | nindent 8 | trim }}
       {{- end }}
     {{- if $service.port }}
     startupProbe: { httpGet: { path: {{ $service.health.live }}, port: http }, periodSeconds: 1, failureThreshold: 60 }
