@@ -17,13 +17,13 @@ const REAL = set(
 const KEDA = 'services.wallet.autoscaling.keda';
 
 const RENDERED: Record<string, string[]> = {
-  'values.yaml': [...REAL, ...set('mongodb.existingSecret=our-mongodb')],
+  'values.yaml': REAL,
   'values-dev.yaml': values('values-dev.yaml'),
   'values-production.yaml': [...values('values-production.yaml'), ...REAL],
   'values-azure.yaml': [...values('values-production.yaml', 'values-azure.yaml'), ...REAL],
-  'the Gateway API and KEDA': [
+  'the Gateway API, KEDA and the operator of MongoDB': [
     ...REAL,
-    ...set('mongodb.existingSecret=our-mongodb', 'httpRoute.enabled=true', 'httpRoute.parentRefs[0].name=public'),
+    ...set('mongodb.operator.enabled=true', 'httpRoute.enabled=true', 'httpRoute.parentRefs[0].name=public'),
     ...set(`${KEDA}.enabled=true`, `${KEDA}.serverAddress=http://prometheus:9090`),
   ],
 };
@@ -38,7 +38,7 @@ const PACKAGES: Record<string, string> = {
   'external-secrets.io': '@kubernetes-models/external-secrets',
 };
 /** No package has a schema of these: nothing but a cluster with their operator checks them. */
-const WITHOUT_SCHEMA = new Set(['SecretProviderClass']);
+const WITHOUT_SCHEMA = new Set(['MongoDBCommunity', 'SecretProviderClass']);
 
 interface Manifest {
   apiVersion: string;
