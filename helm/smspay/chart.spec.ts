@@ -47,6 +47,8 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
   it.each([
     ['production', PRODUCTION],
     ['a demo', DEV],
+    ['values-production.yaml', ['-f', `${CHART}/values-production.yaml`, ...PRODUCTION]],
+    ['values-azure.yaml', ['-f', `${CHART}/values-production.yaml`, '-f', `${CHART}/values-azure.yaml`, ...PRODUCTION]],
   ])('passes lint for %s', (_, values) => {
     expect(helm('lint', ...values).refused).toBeUndefined();
   });
