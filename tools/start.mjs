@@ -1,5 +1,5 @@
-// `npm start`, `npm test`, `npm run demo`, `npm run bench`: installs and builds what is stale, then goes on under the project's own Node.
-// Plain JavaScript without packages: it runs before `npm ci`, on any Node that can run npm.
+// `npm start`, `npm test`, `npm run demo`, `bench` and `test:cluster`: installs and builds what is stale, then goes on under the
+// project's own Node. Plain JavaScript without packages: it runs before `npm ci`, on any Node that can run npm.
 import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,6 +13,7 @@ const TARGETS = {
   test: ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--runInBand'],
   demo: ['tools/demo/src/main.ts'],
   bench: ['bench/main.ts'],
+  cluster: ['test/cluster/main.ts'],
 };
 
 const [name = 'start', ...args] = process.argv.slice(2);

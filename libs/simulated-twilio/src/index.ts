@@ -1,2 +1,3 @@
 export * from './message.ts';
 export * from './simulated-twilio.ts';
+export type { PostedWebhook } from './webhook-client.ts';

@@ -131,9 +131,12 @@ describe('a text of a phone', () => {
   it('is posted again when the connection breaks, not when the webhook answers an error', async () => {
     await start();
     webhook.answer = (response, count) => (count === 1 ? response.socket?.destroy() : response.writeHead(503).end());
+    const told: object[] = [];
+    simulated.on('webhook', (posted) => told.push(posted));
     const { sid, status } = await simulated.sendFromPhone({ from: ADA, to: OURS, body: 'BAL' });
     expect(status).toBe(503);
     expect(webhook.posted.map(({ form }) => form['MessageSid'])).toEqual([sid, sid]);
+    expect(told).toMatchObject([{ url: `${webhook.url}/sms/inbound`, status: 503, tries: 2 }]);
     expect(await sdk().messages(sid).fetch()).toMatchObject({ status: 'received', errorCode: 11200 });
   });
 

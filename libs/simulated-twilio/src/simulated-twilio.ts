@@ -5,7 +5,7 @@ import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { type ApiError, apiError, plainApiError } from './api-error.ts';
 import { inboundForm, type Message, type MessageStatus, resourceOf, segmentsOf, statusForm } from './message.ts';
 import { reservedWordOf } from './reserved-words.ts';
-import { WebhookClient } from './webhook-client.ts';
+import { type PostedWebhook, WebhookClient } from './webhook-client.ts';
 
 export interface SimulatedTwilioOptions {
   accountSid: string;
@@ -77,9 +77,9 @@ const PAGE_MAX = 1000;
 /**
  * Plays Twilio and the phones, in memory: signed webhooks, the REST API of messages with Twilio's answers and error codes, status
  * callbacks, reserved words. For development and tests, never in production. Events: `text` when a text arrives at a phone, `status` at
- * each status of each message, the first included.
+ * each status of each message, the first included, `webhook` when a webhook was answered or given up.
  */
-export class SimulatedTwilio extends EventEmitter<{ text: [Message]; status: [Message] }> {
+export class SimulatedTwilio extends EventEmitter<{ text: [Message]; status: [Message]; webhook: [PostedWebhook] }> {
   /** More routes may be added before `listen()`. Ends what is open at `close()`. */
   readonly http = fastify({ forceCloseConnections: true });
   /** Phones that nothing reaches: texts to them end `undelivered`, error 30003. */
@@ -109,7 +109,7 @@ export class SimulatedTwilio extends EventEmitter<{ text: [Message]; status: [Me
   constructor(options: SimulatedTwilioOptions) {
     super();
     this.#options = options;
-    this.#webhooks = new WebhookClient(options.authToken);
+    this.#webhooks = new WebhookClient(options.authToken, (posted) => this.emit('webhook', posted));
     this.#callbackStatuses = new Set(options.callbackStatuses ?? ['sent', 'delivered', 'undelivered']);
     this.#authorization = `Basic ${Buffer.from(`${options.accountSid}:${options.authToken}`).toString('base64')}`;
     this.#clock = options.clock ?? (() => new Date());

@@ -3,6 +3,17 @@ import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { getExpectedTwilioSignature } from 'twilio/lib/webhooks/webhooks.js';
 
+/** What became of one webhook. */
+export interface PostedWebhook {
+  url: string;
+  /** Of the answer; 0 if there was none. */
+  status: number;
+  /** Two if the connection of the first try failed. */
+  tries: number;
+  at: Date;
+  ms: number;
+}
+
 /** Twilio waits this long for a webhook, the second try included. */
 const TIMEOUT_MS = 15_000;
 
@@ -12,8 +23,11 @@ export class WebhookClient {
   readonly #http = new HttpAgent({ keepAlive: true });
   readonly #https = new HttpsAgent({ keepAlive: true });
 
-  constructor(authToken: string) {
+  readonly #tell: (posted: PostedWebhook) => void;
+
+  constructor(authToken: string, tell: (posted: PostedWebhook) => void = () => undefined) {
     this.#authToken = authToken;
+    this.#tell = tell;
   }
 
   /** The status of the answer, or 0 if there was none. A connection that fails is tried once more, an answer never. */
@@ -27,16 +41,18 @@ export class WebhookClient {
       'x-twilio-signature': getExpectedTwilioSignature(this.#authToken, url, form),
       'i-twilio-idempotency-token': randomUUID(),
     };
-    const deadline = Date.now() + TIMEOUT_MS;
-    for (let tries = 0; tries < 2 && Date.now() < deadline; tries++) {
-      try {
-        // The second try on a new connection: another kept one may have been broken by the same end.
-        return await this.#try(url, body, headers, deadline - Date.now(), tries === 0);
-      } catch {
-        // Whatever broke the connection, Twilio tells nobody but its debugger.
-      }
+    const at = new Date();
+    const deadline = at.getTime() + TIMEOUT_MS;
+    let status = 0;
+    let tries = 0;
+    while (status === 0 && tries < 2 && Date.now() < deadline) {
+      tries++;
+      // The second try on a new connection: another kept one may have been broken by the same end. Whatever broke it, Twilio tells
+      // nobody but its debugger.
+      status = await this.#try(url, body, headers, deadline - Date.now(), tries === 1).catch(() => 0);
     }
-    return 0;
+    this.#tell({ url, status, tries, at, ms: Date.now() - at.getTime() });
+    return status;
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 export * from './conversations.ts';
 export * from './document.ts';
+export * from './invariants.ts';
 export * from './load.ts';
 export * from './lossy-mongo.ts';
 export * from './lossy-nats.ts';

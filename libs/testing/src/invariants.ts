@@ -1,20 +1,27 @@
-import { readFileSync } from 'node:fs';
-import { ledgerSource, type TransferDocument, verify } from '#libs/ledger';
+import { ledgerSource, type LedgerKeys, type TransferDocument, verify } from '#libs/ledger';
 import type { mongo } from 'mongoose';
 import { until } from './service-process.ts';
-import type { Town } from './town.ts';
 
-/** Checks I1–I7 of a town against its databases and its phones, once everything has its outcome. Throws with all that is wrong. */
-export async function checkInvariants(town: Town, timeoutMs: number): Promise<void> {
+/** All of smspay, as its databases and its phones show it. */
+export interface Checked {
+  db(service: 'sms-gateway' | 'transactions' | 'wallet'): mongo.Db;
+  ledgerKeys: LedgerKeys;
+  /** Every SMS that was answered 2xx. */
+  taken: Iterable<string>;
+  /** What arrived at a phone from the services, each message of the provider. */
+  textsTo(number: string): readonly { sid: string; body: string }[];
+}
+
+/** Checks I1–I7 against the databases and the phones, once everything has its outcome. Throws with all that is wrong. */
+export async function checkInvariants(town: Checked, timeoutMs: number): Promise<void> {
   await quiet(town, timeoutMs);
   const wrong: string[] = [];
   const claim = (holds: boolean, what: string) => holds || wrong.push(what);
 
   // I1–I3: the ledger, walked.
-  const keys = Object.entries(JSON.parse(readFileSync(town.secrets.LEDGER_KEY, 'utf8')) as Record<string, string>);
   const report = await verify(
     ledgerSource(town.db('wallet').collection<TransferDocument>('transfers')),
-    keys.map(([id, key]) => ({ id, key: Buffer.from(key, 'base64') })),
+    town.ledgerKeys,
     'Africa/Nairobi',
   );
   wrong.push(...report.problems.map((problem) => `ledger: ${problem}`));
@@ -33,9 +40,9 @@ export async function checkInvariants(town: Town, timeoutMs: number): Promise<vo
   const known = new Set(sids);
   claim(known.size === sids.length, 'I4: two texts share a message of the provider');
   for (const to of new Set(outbox.map((text) => text['to'] as string)))
-    for (const message of town.twilio.textsTo(to))
+    for (const message of town.textsTo(to))
       claim(
-        message.direction === 'reply' || known.has(message.sid),
+        known.has(message.sid),
         `I4: ${to} got "${message.body.slice(0, 20)}…" as ${message.sid}, which the outbox does not know: a text was sent twice`,
       );
   for (const text of outbox)
@@ -44,9 +51,14 @@ export async function checkInvariants(town: Town, timeoutMs: number): Promise<vo
       `I4: text ${text._id} is ${text['state']}`,
     );
 
+  const tales = new Map<string, number>();
+  for (const { _id } of outbox) {
+    const tale = _id.slice(0, _id.lastIndexOf(':'));
+    tales.set(tale, (tales.get(tale) ?? 0) + 1);
+  }
   for (const payment of payments) {
     const transfer = transfers.get(`pay:${payment._id}`);
-    const texts = (tale: string) => outbox.filter((text) => text._id.startsWith(`${payment._id}:${tale}:`)).length;
+    const texts = (tale: string) => tales.get(`${payment._id}:${tale}`) ?? 0;
     switch (payment['state']) {
       case 'completed':
         // I5, I6.
@@ -73,12 +85,11 @@ export async function checkInvariants(town: Town, timeoutMs: number): Promise<vo
         claim(transfer === undefined, `I5: payment ${payment._id} is ${payment['state']} but has a ${transfer?.['kind']}`);
     }
   }
+  const ended = new Set(
+    payments.filter((payment) => payment['state'] !== 'awaiting_confirmation').map((payment) => `pay:${payment._id}`),
+  );
   for (const [id, transfer] of transfers) {
-    if (id.startsWith('pay:'))
-      claim(
-        payments.some((payment) => `pay:${payment._id}` === id && payment['state'] !== 'awaiting_confirmation'),
-        `I6: ${id} (${transfer['kind']}) belongs to no ended payment`,
-      );
+    if (id.startsWith('pay:')) claim(ended.has(id), `I6: ${id} (${transfer['kind']}) belongs to no ended payment`);
   }
 
   // I7: what was answered 2xx is recorded; what was told is true.
@@ -87,12 +98,16 @@ export async function checkInvariants(town: Town, timeoutMs: number): Promise<vo
   if (wrong.length > 0) throw new Error(`invariants broken:\n${wrong.join('\n')}`);
 }
 
+/** The keys in a key file. */
+export const keysOf = (file: string): LedgerKeys =>
+  Object.entries(JSON.parse(file) as Record<string, string>).map(([id, key]) => ({ id, key: Buffer.from(key, 'base64') }));
+
 interface Stored extends mongo.BSON.Document {
   _id: string;
 }
 
 /** Waits until nothing is under way: no SMS without outcome, nothing untold, no text not handed over. */
-async function quiet(town: Town, timeoutMs: number): Promise<void> {
+async function quiet(town: Checked, timeoutMs: number): Promise<void> {
   const left: Record<string, number> = {};
   await until(
     async () => {

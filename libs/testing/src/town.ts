@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,7 +32,7 @@ import getPort from 'get-port';
 import { mongo as driver } from 'mongoose';
 import twilio from 'twilio';
 import { Balancer } from './balancer.ts';
-import { checkInvariants } from './invariants.ts';
+import { checkInvariants, keysOf } from './invariants.ts';
 import { LossyMongo } from './lossy-mongo.ts';
 import { LossyNats } from './lossy-nats.ts';
 import { Phone } from './phone.ts';
@@ -271,7 +272,9 @@ export class Town {
 
   /** I1–I7, once nothing is under way. */
   checkInvariants(timeoutMs = 60_000): Promise<void> {
-    return checkInvariants(this, timeoutMs);
+    const textsTo = (number: string) => this.twilio.textsTo(number).filter((message) => message.direction !== 'reply');
+    const ledgerKeys = keysOf(readFileSync(this.secrets.LEDGER_KEY, 'utf8'));
+    return checkInvariants({ db: (service) => this.db(service), ledgerKeys, taken: this.taken, textsTo }, timeoutMs);
   }
 
   /** Stops a process as Kubernetes does: it gets no new connection any more, then SIGTERM. And starts it again. */

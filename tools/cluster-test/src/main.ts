@@ -55,20 +55,20 @@ async function refusesForbiddenSubject(): Promise<void> {
 }
 
 async function paysBetweenTwo(simulator: string): Promise<void> {
-  const page = await PhonesPage.open(simulator, TEXT_MAX_MS);
+  const page = await PhonesPage.open(simulator);
   try {
     // Numbers of their own in each run: the database keeps those of earlier ones.
     const [payer, payee] = [newNumber(), newNumber()];
     for (const number of [payer, payee]) {
       await page.addPhone(number);
       await page.send(number, 'JOIN');
-      await page.receives(number, /^Welcome/);
+      await page.receives(number, /^Welcome/, TEXT_MAX_MS);
     }
     await page.send(payer, `PAY 25 ${payee}`);
-    const [, code = ''] = await page.receives(payer, /Reply (\d{6})/);
-    await page.send(payer, code);
-    const [, ref = ''] = await page.receives(payer, /^Paid KES 25\.00 .* Ref (\w{7})$/);
-    await page.receives(payee, new RegExp(`^You got KES 25\\.00 .* Ref ${ref}$`));
+    const { match: quote } = await page.receives(payer, /Reply (\d{6})/, TEXT_MAX_MS);
+    await page.send(payer, quote[1] ?? '');
+    const { match: paid } = await page.receives(payer, /^Paid KES 25\.00 .* Ref (\w{7})$/, TEXT_MAX_MS);
+    await page.receives(payee, new RegExp(`^You got KES 25\\.00 .* Ref ${paid[1]}$`), TEXT_MAX_MS);
   } finally {
     page.close();
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import fastifyStatic from '@fastify/static';
@@ -11,6 +12,7 @@ import type { Health, Hop } from './live.ts';
 import { Pages } from './pages.ts';
 import { Phones } from './phones.ts';
 import type { Settings } from './settings.ts';
+import { Webhooks } from './webhooks.ts';
 
 /** A look at the ledger and the gateway: this often while something happens, else slower; never with no page open. */
 const LIVELY_MS = 500;
@@ -36,6 +38,7 @@ export class Simulator {
   readonly #phones: Phones;
   readonly #ledger: LedgerReader;
   readonly #pages = new Pages();
+  readonly #webhooks = new Webhooks();
   #hops: Hop[] = [];
   #health: Health = {};
   #timer: NodeJS.Timeout | undefined;
@@ -58,6 +61,7 @@ export class Simulator {
       port: settings.PORT,
     });
     this.#twilio.on('status', (message) => this.#show(message));
+    this.#twilio.on('webhook', (posted) => this.#webhooks.add(posted));
     this.#addRoutes();
   }
 
@@ -81,6 +85,7 @@ export class Simulator {
     http.register(fastifyStatic, { root: WEB });
     http.get('/health/ready', async () => ({ status: 'ok' }));
     http.get('/events', (_request, reply) => this.#open(reply));
+    http.get('/webhooks', async () => this.#webhooks.all);
     http.post('/phones', (request, reply) => this.#addPhone(request.body, reply));
     http.post('/texts', (request, reply) => this.#send(request.body, reply));
     http.post('/v1/traces', { bodyLimit: TRACE_BYTES_MAX }, (request, reply) => this.#takeSpans(request.body, reply));
@@ -117,8 +122,9 @@ export class Simulator {
     if (error) return refuse(reply, error.issues[0]?.message);
     if (!this.#phones.has(data.from)) return refuse(reply, `${data.from} has no phone here.`);
     // Not awaited: the phone shows what becomes of it.
-    void this.#twilio.sendFromPhone({ ...data, to: this.#serviceNumber });
-    return reply.code(202).send({});
+    const sid = `SM${randomUUID().replaceAll('-', '')}`;
+    void this.#twilio.sendFromPhone({ ...data, to: this.#serviceNumber, messageSid: sid });
+    return reply.code(202).send({ sid });
   }
 
   #takeSpans(body: unknown, reply: FastifyReply): FastifyReply {

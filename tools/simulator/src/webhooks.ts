@@ -1,0 +1,27 @@
+import type { PostedWebhook } from '#libs/simulated-twilio';
+
+/** Failed ones that are kept. */
+const KEPT = 10_000;
+
+/** What became of all webhooks: what Twilio's debugger shows. */
+export class Webhooks {
+  #posted = 0;
+  readonly #again: PostedWebhook[] = [];
+  readonly #failed: PostedWebhook[] = [];
+
+  add(webhook: PostedWebhook): void {
+    this.#posted++;
+    if (webhook.tries > 1) keep(this.#again, webhook);
+    if (webhook.status < 200 || webhook.status > 299) keep(this.#failed, webhook);
+  }
+
+  /** How many there were; those that were posted again; those without an answer of 2xx. */
+  get all(): { posted: number; again: PostedWebhook[]; failed: PostedWebhook[] } {
+    return { posted: this.#posted, again: this.#again, failed: this.#failed };
+  }
+}
+
+function keep(kept: PostedWebhook[], webhook: PostedWebhook): void {
+  kept.push(webhook);
+  if (kept.length > KEPT) kept.shift();
+}
