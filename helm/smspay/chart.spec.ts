@@ -246,6 +246,19 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
     expect(manifests.filter((manifest) => manifest.includes('kind: HorizontalPodAutoscaler'))).toEqual([]);
   });
 
+  it('starts a service again when its code changes only under skaffold dev, and no other pod', () => {
+    const commands = (...values: string[]) =>
+      namesIn(helm('template', ...DEV, ...values).manifests.join(), /node, --watch, dist\/(\S+)\]/g);
+    expect(commands()).toEqual([]);
+    expect(commands('--set', 'image.watch=true')).toEqual([
+      'apps/notifications/src/main.js',
+      'tools/simulator/src/main.js',
+      'apps/sms-gateway/src/main.js',
+      'apps/transactions/src/main.js',
+      'apps/wallet/src/main.js',
+    ]);
+  });
+
   it('uses a NATS that is given instead of its own', () => {
     const nats = set('nats.url=nats://nats.example.com:4222', 'nats.existingSecret=our-seeds');
     const { manifests } = helm('template', ...PRODUCTION, ...nats);

@@ -19,11 +19,14 @@ containers:
   - name: {{ $name }}
     image: {{ include "smspay.image" $root }}
     imagePullPolicy: {{ $root.Values.image.pullPolicy }}
-    command: [node, dist/{{ $service.path | default (printf "apps/%s/src/main.js" $name) }}]
+    {{- $watch := and $root.Values.image.watch $service.port }}
+    command: [node, {{ if $watch }}--watch, {{ end }}dist/{{ $service.path | default (printf "apps/%s/src/main.js" $name) }}]
     {{- with $service.args }}
     args: {{ toJson . }}
     {{- end }}
-    securityContext: {{- include "smspay.containerSecurity" $root | nindent 6 }}
+    {{- $security := include "smspay.containerSecurity" $root | fromYaml }}
+    {{- if $watch }}{{- $_ := set $security "readOnlyRootFilesystem" false }}{{- end }}
+    securityContext: {{- toYaml $security | nindent 6 }}
     {{- if $service.port }}
     ports: [{ name: http, containerPort: {{ $service.port }} }]
     {{- end }}
