@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
 
 const CHART = import.meta.dirname;
 /** Some helms take an old version for that of a cluster they cannot ask. */
@@ -225,6 +227,27 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
       expect(wallet).toContain(line);
     }
     expect(theOne('ServiceAccount', 'shop', manifests)).toContain('of: ours');
+  });
+
+  it('names on Azure the Secrets that the example brings there, with the keys that are read', () => {
+    const files = ['-f', `${CHART}/values-production.yaml`, '-f', `${CHART}/values-azure.yaml`];
+    const { manifests } = helm(
+      'template',
+      ...files,
+      ...set('publicUrl=https://pay.example.com', `twilio.accountSid=AC${'1'.repeat(32)}`),
+    );
+    const brought: { spec: { secretObjects: { secretName: string; data: { key: string }[] }[] } } = parse(
+      readFileSync(`${CHART}/examples/secrets-store-csi.yaml`, 'utf8'),
+    );
+    const read = SERVICES.flatMap((name) => {
+      const deployment = theOne('Deployment', `shop-${name}`, manifests);
+      const variables = deployment.matchAll(/secretKeyRef: { name: "?(smspay-[\w-]+)"?, key: ([\w-]+) }/g);
+      const files = deployment.matchAll(/secretName: "(smspay-[\w-]+)"/g);
+      return [...variables, ...files].map(([, secret, key = 'keys.json']) => `${secret}/${key}`);
+    });
+    expect(new Set(read)).toEqual(
+      new Set(brought.spec.secretObjects.flatMap(({ secretName, data }) => data.map(({ key }) => `${secretName}/${key}`))),
+    );
   });
 
   it('leaves the number of pods to the autoscaler where there is one', () => {
