@@ -78,13 +78,24 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
   it('gives each service its own NATS credential and only the keys it reads', () => {
     const { manifests } = helm('template', ...PRODUCTION);
     const secretsOf = (name: string) =>
-      [...theOne('Deployment', `shop-${name}`, manifests).matchAll(/secretName: "?(shop-[\w-]+)/g)].map(([, secret]) => secret);
+      [
+        ...theOne('Deployment', `shop-${name}`, manifests).matchAll(/secret(?:Name: |: { (?:secretName|name): )"?(shop-[\w-]+)/g),
+      ].map(([, secret]) => secret);
     expect(Object.fromEntries(SERVICES.map((name) => [name, secretsOf(name)]))).toEqual({
-      'sms-gateway': ['shop-nats-sms-gateway', 'shop-data-keys'],
-      transactions: ['shop-nats-transactions', 'shop-data-keys', 'shop-code-key'],
-      wallet: ['shop-nats-wallet', 'shop-ledger-key'],
-      notifications: ['shop-nats-notifications', 'shop-data-keys'],
+      'sms-gateway': ['shop-nats-sms-gateway', 'shop-nats-tls', 'shop-data-keys'],
+      transactions: ['shop-nats-transactions', 'shop-nats-tls', 'shop-data-keys', 'shop-code-key'],
+      wallet: ['shop-nats-wallet', 'shop-nats-tls', 'shop-ledger-key'],
+      notifications: ['shop-nats-notifications', 'shop-nats-tls', 'shop-data-keys'],
     });
+  });
+
+  it('mounts the key of the CA nowhere', () => {
+    const { manifests } = helm('template', ...DEV);
+    expect(manifests.filter((manifest) => manifest.includes('ca.key'))).toEqual([]);
+    const naming = manifests
+      .filter((manifest) => manifest.includes('shop-nats-ca'))
+      .map((manifest) => /^kind: (.*)$/m.exec(manifest)?.[1]);
+    expect(naming).toEqual(['Role']); // of the Job that makes it
   });
 
   it('renders no Secret, and takes no password in a URI', () => {
@@ -286,7 +297,9 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
     const nats = set('nats.url=nats://nats.example.com:4222', 'nats.existingSecret=our-seeds');
     const { manifests } = helm('template', ...PRODUCTION, ...nats);
     expect(manifests.filter((manifest) => manifest.includes('kind: StatefulSet'))).toEqual([]);
-    expect(theOne('Deployment', 'shop-wallet', manifests)).toContain('items: [{ key: wallet, path: seed }]');
+    const wallet = theOne('Deployment', 'shop-wallet', manifests);
+    expect(wallet).toContain('secret: { name: "our-seeds", items: [{ key: wallet, path: seed }] }');
+    expect(wallet).toContain('secret: { name: "our-seeds", items: [{ key: ca.crt, path: ca.crt }] }');
   });
 
   it.each([

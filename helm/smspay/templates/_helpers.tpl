@@ -169,7 +169,7 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- if and (or .enabled .keda.enabled) (lt (int .maxReplicas) (int $service.replicas)) -}}{{- fail (printf "%s: autoscaling.maxReplicas: must be at least replicas (%v), got %v" $name $service.replicas .maxReplicas) -}}{{- end -}}
 {{- end -}}
 {{- end -}}
-{{- if and .Values.nats.url (not .Values.nats.existingSecret) -}}{{- fail "nats.existingSecret: must name a Secret with the seed of each credential where nats.url is set, got none" -}}{{- end -}}
+{{- if and .Values.nats.url (not .Values.nats.existingSecret) -}}{{- fail "nats.existingSecret: must name a Secret with the seed of each credential and ca.crt where nats.url is set, got none" -}}{{- end -}}
 {{- end }}
 
 {{/* The beginning of the NetworkPolicy of a component. Takes (list $ component). */}}
@@ -191,9 +191,9 @@ spec:
 { podSelector: { matchLabels: {{ include "smspay.selector" . | fromYaml | toJson }} } }
 {{- end }}
 
-{{/* Annotations of what runs before an install and an upgrade. */}}
+{{/* Annotations of what runs before an install, an upgrade and a rollback. */}}
 {{- define "smspay.hook" -}}
-helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook: pre-install,pre-upgrade,pre-rollback
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
 
@@ -202,14 +202,15 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{ .Values.nats.url | default (printf "nats://%s-nats:4222" .Release.Name) }}
 {{- end }}
 
-{{/* The volume source of a NATS credential, a file "seed". Takes (list $ service). */}}
+{{/* A NATS credential as the file path of a projected volume. Takes (list $ credential path). */}}
 {{- define "smspay.natsSeed" -}}
-{{- $root := index . 0 -}}
-{{- if $root.Values.nats.url -}}
-secretName: {{ $root.Values.nats.existingSecret | quote }}
-items: [{ key: {{ index . 1 }}, path: seed }]
-{{- else -}}
-secretName: {{ $root.Release.Name }}-nats-{{ index . 1 }}
+{{- $root := index . 0 -}}{{- $nats := $root.Values.nats -}}
+{{- $secret := ternary $nats.existingSecret (printf "%s-nats-%s" $root.Release.Name (index . 1)) (not (empty $nats.url)) -}}
+- secret: { name: {{ quote $secret }}, items: [{ key: {{ ternary (index . 1) "seed" (not (empty $nats.url)) }}, path: {{ index . 2 }} }] }
 {{- end }}
-defaultMode: 0440
+
+{{/* The CA of NATS as the file ca.crt of a projected volume. Takes $. */}}
+{{- define "smspay.natsCa" -}}
+{{- $secret := ternary .Values.nats.existingSecret (printf "%s-nats-tls" .Release.Name) (not (empty .Values.nats.url)) -}}
+- secret: { name: {{ quote $secret }}, items: [{ key: ca.crt, path: ca.crt }] }
 {{- end }}

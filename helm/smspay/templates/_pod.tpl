@@ -35,6 +35,7 @@ containers:
       {{- if $service.port }}{{- $_ := set $env "PORT" ($service.port | toString) }}{{- end }}
       {{- $_ := set $env "NATS_URL" (include "smspay.natsUrl" $root) }}
       {{- $_ := set $env "NATS_CREDS" "/etc/smspay/nats/seed" }}
+      {{- $_ := set $env "NATS_CA" "/etc/smspay/nats/ca.crt" }}
       {{- range $service.keys }}{{- $_ := set $env (index $root.Values.keys .).env (printf "/etc/smspay/%s/keys.json" .) }}{{- end }}
       {{- if $root.Values.fees }}{{- $_ := set $env "FEES" "/etc/smspay/fees/fees.json" }}{{- end }}
       {{- if $service.twilio }}
@@ -90,7 +91,11 @@ containers:
       {{- end }}
 volumes:
   - name: nats
-    secret: {{- include "smspay.natsSeed" (list $root $name) | nindent 6 }}
+    projected:
+      defaultMode: 0440
+      sources:
+        {{- include "smspay.natsSeed" (list $root $name "seed") | nindent 8 }}
+        {{- include "smspay.natsCa" $root | nindent 8 }}
   {{- range $claim, $_ := $service.claims }}
   - { name: {{ $claim }}, persistentVolumeClaim: { claimName: {{ $root.Release.Name }}-{{ $claim }} } }
   {{- end }}

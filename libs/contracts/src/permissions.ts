@@ -51,3 +51,11 @@ export function permissionsOf(asker: Asker): Permissions {
     allowResponses: answers.length > 0,
   };
 }
+
+/** What every credential is tried with: the subject of each contract, an inbox of each asker, one of the system, and one that means nothing. */
+export const TRIED_SUBJECTS: readonly string[] = [
+  ...CONTRACTS.map((contract) => contract.subject),
+  ...ASKERS.map((asker) => `${inboxPrefix(asker)}.x`),
+  '$SYS.REQ.SERVER.PING',
+  'anything',
+];

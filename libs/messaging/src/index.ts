@@ -1,5 +1,6 @@
 export * from './faults.ts';
 export * from './nats-link.ts';
 export * from './redrive.ts';
+export * from './refused.ts';
 export * from './rpc-client.ts';
 export * from './rpc-server.ts';

@@ -1,13 +1,31 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Asker, inboxPrefix } from '#libs/contracts';
 import { log } from '#libs/process';
-import { connect, Events, type NatsConnection, nkeyAuthenticator } from 'nats';
+import { connect, type ConnectionOptions, ErrorCode, Events, type NatsConnection, type NatsError, nkeyAuthenticator } from 'nats';
 
-/** Where NATS is and who we are there. */
+/** Where NATS is, who we are there, and who vouches for it. */
 export interface NatsSettings {
   NATS_URL: string;
   NATS_CREDS?: string | undefined;
+  NATS_CA?: string | undefined;
 }
+
+/** How `name` connects: with its credential, and over TLS alone where there is a CA. */
+export function natsOptions(name: Asker, { NATS_URL, NATS_CREDS, NATS_CA }: NatsSettings): ConnectionOptions {
+  return {
+    servers: NATS_URL.split(','),
+    name,
+    inboxPrefix: inboxPrefix(name),
+    ...(NATS_CREDS
+      ? { authenticator: nkeyAuthenticator(new TextEncoder().encode(readFileSync(NATS_CREDS, 'utf8').trim())) }
+      : {}),
+    // A file: the client reads it again for each connection, so a new CA needs no restart.
+    ...(NATS_CA ? { tls: { caFile: NATS_CA } } : {}),
+  };
+}
+
+const RETRY_MS = 500;
 
 /** This process's connection to NATS. It comes when NATS does and reconnects for ever; one that closes for good ends the process. */
 export class NatsLink {
@@ -30,28 +48,37 @@ export class NatsLink {
   }
 
   async #open(): Promise<NatsConnection> {
-    const { NATS_URL, NATS_CREDS } = this.#settings;
-    const connection = await connect({
-      servers: NATS_URL.split(','),
-      name: this.#name,
-      inboxPrefix: inboxPrefix(this.#name),
-      maxReconnectAttempts: -1,
-      // An address that swallows what is sent to it must not hold up the next one.
-      timeout: 2_000,
-      reconnectTimeWait: 250,
-      reconnectJitter: 250,
-      waitOnFirstConnect: true,
-      // A NATS that vanished without a word is noticed within this.
-      pingInterval: 5_000,
-      maxPingOut: 2,
-      ...(NATS_CREDS
-        ? { authenticator: nkeyAuthenticator(new TextEncoder().encode(readFileSync(NATS_CREDS, 'utf8').trim())) }
-        : {}),
-    });
+    const connection = await this.#connect();
+    if (this.#closing) await connection.close();
     this.#connection = connection;
     this.#connected = true;
     void this.#watch(connection);
     return connection;
+  }
+
+  /** Tries until NATS takes us; says why it does not, each reason once. */
+  async #connect(): Promise<NatsConnection> {
+    for (let said = ''; !this.#closing; await pause(RETRY_MS)) {
+      try {
+        return await connect({
+          ...natsOptions(this.#name, this.#settings),
+          maxReconnectAttempts: -1,
+          // An address that swallows what is sent to it must not hold up the next one.
+          timeout: 2_000,
+          reconnectTimeWait: 250,
+          reconnectJitter: 250,
+          // A NATS that vanished without a word is noticed within this.
+          pingInterval: 5_000,
+          maxPingOut: 2,
+        });
+      } catch (error) {
+        const reason = reasonOf(error as NatsError);
+        if (reason !== said) log.warn({ reason, url: this.#settings.NATS_URL }, 'NATS does not take us; trying again');
+        said = reason;
+      }
+    }
+    // Closed while it waited: nobody waits any more.
+    return new Promise(() => undefined);
   }
 
   async #watch(connection: NatsConnection): Promise<void> {
@@ -81,4 +108,8 @@ export class NatsLink {
     if (this.#connected) await this.#connection?.flush().catch(() => undefined);
     await this.#connection?.close();
   }
+}
+
+function reasonOf({ code, message }: NatsError): string {
+  return code === ErrorCode.ServerOptionNotAvailable ? 'NATS_CA is set and the server does not speak TLS' : message;
 }

@@ -12,7 +12,12 @@ const file = (name: string, text: string) => {
 };
 const KEY = Buffer.alloc(32, 1).toString('base64');
 const schema = z.object({ ...commonSettings.shape, DATA_KEYS: keyFile.describe('the keys that seal') });
-const good = { NATS_URL: 'nats://localhost', NATS_CREDS: '/seed', DATA_KEYS: file('good.json', JSON.stringify({ k1: KEY })) };
+const good = {
+  NATS_URL: 'nats://localhost',
+  NATS_CREDS: '/seed',
+  NATS_CA: '/ca',
+  DATA_KEYS: file('good.json', JSON.stringify({ k1: KEY })),
+};
 
 /** The lines an operator sees. */
 const problemsOf = (env: Record<string, string>) => {
@@ -44,11 +49,17 @@ describe('settings', () => {
     expect(problemsOf({ ...good, DATA_KEYS: path })).toEqual([expect.stringMatching(message)]);
   });
 
-  it('of production take no development secret, and no NATS without a credential', () => {
-    const development = { ...good, DATA_KEYS: file('dev.json', JSON.stringify({ 'development-1': KEY })), NATS_CREDS: '' };
+  it('of production take no development secret, and no NATS without a credential and TLS', () => {
+    const development = {
+      ...good,
+      DATA_KEYS: file('dev.json', JSON.stringify({ 'development-1': KEY })),
+      NATS_CREDS: '',
+      NATS_CA: '',
+    };
     expect(problemsOf(development)).toEqual([
       expect.stringMatching(/^DATA_KEYS: holds a development secret/),
       expect.stringMatching(/^NATS_CREDS: is missing/),
+      expect.stringMatching(/^NATS_CA: is missing/),
     ]);
     expect(problemsOf({ ...development, SMSPAY_MODE: 'development' })).toEqual([]);
   });

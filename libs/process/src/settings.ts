@@ -20,6 +20,10 @@ export const commonSettings = z.object({
     .describe('HTTP port: health, metrics, and the webhooks of the gateway; 0 is any free one'),
   NATS_URL: z.string().min(1).describe('NATS servers, comma separated: nats://host:4222'),
   NATS_CREDS: z.string().optional().describe("file with the nkey seed of this service's credential; needed in production"),
+  NATS_CA: z
+    .string()
+    .optional()
+    .describe('file with the certificate of the CA of NATS: then only TLS is spoken; needed in production'),
   LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info').describe('least level that is logged'),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('where spans go by OTLP/HTTP; none are sent if absent'),
 });
@@ -101,5 +105,6 @@ function productionProblems(settings: Record<string, unknown>): string[] {
     if (development) problems.push(`${name}: holds a development secret; production does not start with one`);
   }
   if (!settings['NATS_CREDS']) problems.push('NATS_CREDS: is missing: production talks to NATS only with a credential');
+  if (!settings['NATS_CA']) problems.push('NATS_CA: is missing: production talks to NATS only over TLS');
   return problems;
 }

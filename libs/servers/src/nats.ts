@@ -30,6 +30,8 @@ export interface NatsOptions {
   port?: number;
   /** Nobody else may connect; without it anybody may do anything. */
   users?: readonly NatsUser[];
+  /** Files with its certificate and key, PEM: clients must speak TLS. */
+  tls?: { cert: string; key: string };
   /** Told what one waits for. */
   log?: Log;
   /** Where the server's own output goes; without it beside its configuration. */
@@ -56,7 +58,7 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
   const given = process.env['NATS_URL'];
   if (given) return givenNats(given);
 
-  const { dataDir, users, log = () => undefined } = options;
+  const { dataDir, users, tls, log = () => undefined } = options;
   const home = dataDir ?? (await mkdtemp(join(tmpdir(), 'smspay-nats-')));
   const removeTemporary = () => (dataDir ? undefined : rm(home, { recursive: true, force: true }));
   try {
@@ -64,7 +66,7 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
     const port = options.port ?? (await getPort());
     const configFile = join(home, 'nats-server.conf');
     mkdirSync(home, { recursive: true });
-    writeFileSync(configFile, configOf(port, users));
+    writeFileSync(configFile, configOf(port, users, tls));
     const server = await startServer({
       name,
       command: binary,
@@ -119,7 +121,7 @@ interface KeyPair {
 const keys: { createUser(): KeyPair; fromSeed(seed: Uint8Array): KeyPair } = nkeys;
 
 /** The server's configuration language takes JSON. */
-function configOf(port: number, users?: readonly NatsUser[]): string {
+function configOf(port: number, users: NatsOptions['users'], tls: NatsOptions['tls']): string {
   const authorization = {
     users: users?.map(({ nkey, permissions }) => ({
       nkey,
@@ -130,7 +132,16 @@ function configOf(port: number, users?: readonly NatsUser[]): string {
       },
     })),
   };
-  return JSON.stringify({ host: '127.0.0.1', port, ...(users ? { authorization } : {}) }, undefined, 2);
+  return JSON.stringify(
+    {
+      host: '127.0.0.1',
+      port,
+      ...(users ? { authorization } : {}),
+      ...(tls ? { tls: { cert_file: tls.cert, key_file: tls.key } } : {}),
+    },
+    undefined,
+    2,
+  );
 }
 
 async function givenNats(urls: string): Promise<NatsServer> {

@@ -41,13 +41,13 @@ program
   .argument('<number>', 'phone number of the wallet: +254712345678')
   .argument('<amount>', 'as people write it: 1000.00')
   .option('--id <id>', 'id of this top-up; repeated, it is made once (default: a random one, which is printed)')
-  .addHelpText('after', '\nSettings: NATS_URL, NATS_CREDS, CURRENCY. Exit code 1 if it was not made.')
+  .addHelpText('after', '\nSettings: NATS_URL, NATS_CREDS, NATS_CA, CURRENCY. Exit code 1 if it was not made.')
   .action(async (number: string, amount: string, { id }: { id?: string }) => exitBy(await fund(number, amount, id)));
 
 const deadLetters = program
   .command('dead-letters')
   .description('what the gateway gave up after its counted tries')
-  .addHelpText('after', '\nSettings: NATS_URL, NATS_CREDS.');
+  .addHelpText('after', '\nSettings: NATS_URL, NATS_CREDS, NATS_CA.');
 deadLetters
   .command('list')
   .description('list them, without their texts and numbers')

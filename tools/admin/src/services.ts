@@ -7,7 +7,7 @@ const CONNECT_MAX_MS = 5_000;
 /** Asks the services over NATS with the operators' credential, then hangs up. */
 export async function asking<Answer>(ask: (services: RpcClient) => Promise<Answer>): Promise<Answer> {
   const NATS_URL = setting('NATS_URL', 'NATS servers, comma separated: nats://host:4222');
-  const link = new NatsLink('admin', { NATS_URL, NATS_CREDS: readable('NATS_CREDS') });
+  const link = new NatsLink('admin', { NATS_URL, NATS_CREDS: readable('NATS_CREDS'), NATS_CA: readable('NATS_CA') });
   const timer = AbortSignal.timeout(CONNECT_MAX_MS);
   const tooLong = new Promise<never>((_, reject) =>
     timer.addEventListener('abort', () => reject(new Problem(`NATS_URL: ${NATS_URL} does not answer`))),
@@ -25,7 +25,7 @@ export async function asking<Answer>(ask: (services: RpcClient) => Promise<Answe
   }
 }
 
-/** The path in a setting, undefined if not set: a NATS without credentials. */
+/** The path in a setting, undefined if not set: a NATS without credentials or TLS. */
 function readable(name: string): string | undefined {
   const path = process.env[name] || undefined;
   try {

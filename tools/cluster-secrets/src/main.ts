@@ -5,6 +5,7 @@ import { makeSecrets } from './make.ts';
 /** Run by the chart's Job before an install and an upgrade: makes the Secrets that are missing, in the pod's namespace. */
 const settings = z.object({
   RELEASE: z.string().min(1),
+  NAMESPACE: z.string().min(1),
   KEYS: z.string().transform((list) => list.split(',').filter(Boolean)),
   SIMULATED_TWILIO: z.string().optional(),
   MONGODB: z.string().optional(),
@@ -18,9 +19,8 @@ const settings = z.object({
   NATS_REPLICAS: z.coerce.number().int().min(1).default(3),
 });
 
-const { RELEASE, KEYS, SIMULATED_TWILIO, MONGODB, MONGODB_KIND, MONGODB_DATABASES, NATS, NATS_REPLICAS } = settings.parse(
-  process.env,
-);
+const { RELEASE, NAMESPACE, KEYS, SIMULATED_TWILIO, MONGODB, MONGODB_KIND, MONGODB_DATABASES, NATS, NATS_REPLICAS } =
+  settings.parse(process.env);
 const labels = { 'app.kubernetes.io/name': 'smspay', 'app.kubernetes.io/instance': RELEASE };
 await makeSecrets(
   clusterSecrets(labels),
@@ -28,7 +28,7 @@ await makeSecrets(
     keys: KEYS,
     simulatedTwilio: SIMULATED_TWILIO || undefined,
     mongodb: MONGODB ? { name: MONGODB, kind: MONGODB_KIND, databases: MONGODB_DATABASES } : undefined,
-    nats: NATS ? { name: NATS, replicas: NATS_REPLICAS } : undefined,
+    nats: NATS ? { name: NATS, namespace: NAMESPACE, replicas: NATS_REPLICAS } : undefined,
   },
   (name) => console.log(`made Secret ${name}`),
 );

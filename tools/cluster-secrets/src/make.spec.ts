@@ -1,10 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { ASKERS, permissionsOf } from '#libs/contracts';
+import { X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uriProblems } from '#libs/mongo';
 import { keyFile } from '#libs/process';
+import { isDue } from './certificates.ts';
 import type { SecretData, Secrets } from './cluster.ts';
 import { makeSecrets } from './make.ts';
 
@@ -26,7 +28,8 @@ const mongodb = {
   kind: 'bundled' as const,
   databases: { wallet: 'smspay_wallet', 'sms-gateway': 'smspay_sms_gateway' },
 };
-const wanted = { keys: ['shop-data-keys'], simulatedTwilio: 'shop-twilio', mongodb, nats: { name: 'shop-nats', replicas: 3 } };
+const nats = { name: 'shop-nats', namespace: 'town', replicas: 3 };
+const wanted = { keys: ['shop-data-keys'], simulatedTwilio: 'shop-twilio', mongodb, nats };
 
 describe('the secrets of a release', () => {
   it('are made once: a second run changes none', async () => {
@@ -75,14 +78,33 @@ describe('the secrets of a release', () => {
   it('give each NATS credential just the subjects of the contracts, in every release anew', async () => {
     const { all, secrets } = namespace();
     await makeSecrets(secrets, wanted, () => undefined);
-    const { routePassword = '', 'nats.conf': config = '' } = all.get('shop-nats-config') ?? {};
-    all.set('shop-nats-config', { routePassword, 'nats.conf': 'of an older release' });
+    const { 'nats.conf': config = '' } = all.get('shop-nats-config') ?? {};
+    all.set('shop-nats-config', { 'nats.conf': 'of an older release' });
     await makeSecrets(secrets, wanted, () => undefined);
-    expect(all.get('shop-nats-config')).toEqual({ routePassword, 'nats.conf': config });
+    expect(all.get('shop-nats-config')).toEqual({ 'nats.conf': config });
     const { authorization, cluster } = JSON.parse(config);
     expect(cluster.routes).toHaveLength(3);
     expect(
       authorization.users.map((user: { permissions: { publish: { allow: string[] } } }) => user.permissions.publish.allow),
     ).toEqual(ASKERS.map((asker) => permissionsOf(asker).publish));
+  });
+
+  it('certify NATS under its names, and again by a CA that was made anew', async () => {
+    const { all, secrets } = namespace();
+    await makeSecrets(secrets, wanted, () => undefined);
+    const first = all.get('shop-nats-tls') ?? {};
+    expect(new X509Certificate(first['tls.crt'] ?? '').subjectAltName).toBe(
+      'DNS:shop-nats, DNS:shop-nats.town, DNS:shop-nats.town.svc, DNS:*.shop-nats-routes',
+    );
+    expect(first['ca.crt']).toBe(all.get('shop-nats-ca')?.['ca.crt']);
+
+    all.delete('shop-nats-ca');
+    const made: string[] = [];
+    await makeSecrets(secrets, wanted, (name) => made.push(name));
+    expect(made).toEqual(['shop-nats-ca', 'shop-nats-tls']);
+    const second = all.get('shop-nats-tls') ?? {};
+    expect(second['ca.crt']).toBe(all.get('shop-nats-ca')?.['ca.crt']);
+    expect(isDue(second['tls.crt'] ?? '', second['ca.crt'] ?? '')).toBe(false);
+    expect(second['renewed']).toBeDefined();
   });
 });

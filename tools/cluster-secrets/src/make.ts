@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Asker, ASKERS, permissionsOf } from '#libs/contracts';
 import { nkeys } from 'nats';
+import { isDue, makeAuthority, makeServer } from './certificates.ts';
 import type { SecretData, Secrets } from './cluster.ts';
 
 /** What a release needs and does not bring. */
@@ -14,19 +15,22 @@ export interface Wanted {
    * `<name>-passwords`, one a user. `databases` is the database of each user by its name.
    */
   mongodb?: { name: string; kind: 'bundled' | 'operator'; databases: Readonly<Record<string, string>> } | undefined;
-  /** The bundled NATS: its Secrets are `<name>-<asker>` with `seed`, and `<name>-config` with `nats.conf`. */
-  nats?: { name: string; replicas: number } | undefined;
+  /**
+   * The bundled NATS: its Secrets are `<name>-<asker>` with `seed`; `<name>-ca` with `ca.crt` and `ca.key`; `<name>-tls` with the servers'
+   * `tls.crt` and `tls.key`, and `ca.crt`; `<name>-config` with `nats.conf`.
+   */
+  nats?: { name: string; namespace: string; replicas: number } | undefined;
 }
 
 /**
- * Makes what is missing; what is there stays, whoever made it. Only NATS' configuration is written anew each time: the next release
- * may have other contracts. Tells each name that it made.
+ * Makes what is missing; what is there stays, whoever made it. Only NATS' configuration is written anew each time, since the next release
+ * may have other contracts, and its certificate when it is due. Tells each name that it made.
  */
 export async function makeSecrets(secrets: Secrets, wanted: Wanted, made: (name: string) => void): Promise<void> {
-  const once = async (name: string, make: () => SecretData): Promise<SecretData> => {
+  const once = async (name: string, make: () => SecretData | Promise<SecretData>): Promise<SecretData> => {
     const there = await secrets.read(name);
     if (there) return there;
-    await secrets.create(name, make());
+    await secrets.create(name, await make());
     made(name);
     // Read back: another run may have been first.
     const now = await secrets.read(name);
@@ -53,16 +57,33 @@ export async function makeSecrets(secrets: Secrets, wanted: Wanted, made: (name:
     }
   }
   if (wanted.nats) {
-    const { name, replicas } = wanted.nats;
+    const { name, namespace, replicas } = wanted.nats;
     const users: { asker: Asker; nkey: string }[] = [];
     for (const asker of ASKERS) {
       const { seed } = await once(`${name}-${asker}`, () => ({ seed: new TextDecoder().decode(keys.createUser().getSeed()) }));
       if (!seed) throw new Error(`Secret ${name}-${asker} must have the key seed`);
       users.push({ asker, nkey: keys.fromSeed(new TextEncoder().encode(seed)).getPublicKey() });
     }
+    const { 'ca.crt': ca = '', 'ca.key': caKey = '' } = await once(`${name}-ca`, async () => {
+      const { certificate, key } = await makeAuthority(`${name}-ca`);
+      return { 'ca.crt': certificate, 'ca.key': key };
+    });
+    const certify = async () => {
+      // The Service, as clients call it, and each server, as the others do.
+      const names = [name, `${name}.${namespace}`, `${name}.${namespace}.svc`, `*.${name}-routes`];
+      const { certificate, key } = await makeServer({ certificate: ca, key: caKey }, names);
+      return { 'tls.crt': certificate, 'tls.key': key, 'ca.crt': ca };
+    };
+    const { 'tls.crt': certificate = '' } = await once(`${name}-tls`, certify);
+    if (isDue(certificate, ca)) {
+      // The date rolls the servers at the upgrade after this one.
+      await secrets.replace(`${name}-tls`, { ...(await certify()), renewed: new Date().toISOString() });
+      made(`${name}-tls`);
+    }
     const config = `${name}-config`;
-    const { routePassword = '' } = await once(config, () => ({ routePassword: newPassword() }));
-    await secrets.replace(config, { routePassword, 'nats.conf': natsConfig(name, replicas, users, routePassword) });
+    const conf = { 'nats.conf': natsConfig(name, replicas, users) };
+    await once(config, () => conf);
+    await secrets.replace(config, conf);
   }
 }
 
@@ -76,14 +97,22 @@ interface KeyPair {
 const keys: { createUser(): KeyPair; fromSeed(seed: Uint8Array): KeyPair } = nkeys;
 
 /** The configuration of each server of the bundled NATS; its language takes JSON. No JetStream: MongoDB is the record. */
-function natsConfig(name: string, replicas: number, users: readonly { asker: Asker; nkey: string }[], routePassword: string) {
-  const routes = Array.from({ length: replicas }, (_, n) => `nats://route:${routePassword}@${name}-${n}.${name}-routes:6222`);
+function natsConfig(name: string, replicas: number, users: readonly { asker: Asker; nkey: string }[]) {
+  const tls = { cert_file: '/etc/nats/tls.crt', key_file: '/etc/nats/tls.key' };
   return JSON.stringify(
     {
       port: 4222,
       http: 8222,
-      // Clients come by the Service: a pod's address is gone with the pod, and a client that learned it would try it for long.
-      cluster: { name, port: 6222, no_advertise: true, authorization: { user: 'route', password: routePassword }, routes },
+      tls,
+      cluster: {
+        name,
+        port: 6222,
+        // Clients come by the Service: a pod's address is gone with the pod, and a client that learned it would try it for long.
+        no_advertise: true,
+        // The servers know each other by their certificate.
+        tls: { ...tls, ca_file: '/etc/nats/ca.crt', verify: true },
+        routes: Array.from({ length: replicas }, (_, n) => `nats://${name}-${n}.${name}-routes:6222`),
+      },
       authorization: {
         users: users.map(({ asker, nkey }) => {
           const { publish, subscribe, allowResponses } = permissionsOf(asker);

@@ -1,5 +1,6 @@
-import { inboxPrefix, ReadLedger } from '#libs/contracts';
-import { connect, headers, type NatsConnection, nkeyAuthenticator } from 'nats';
+import { ReadLedger } from '#libs/contracts';
+import { natsOptions, type NatsSettings } from '#libs/messaging';
+import { connect, headers, type NatsConnection } from 'nats';
 import { decode, encode } from 'zod';
 import type { LedgerPart } from './live.ts';
 
@@ -10,16 +11,14 @@ const LOOK_BACK_MS = 10_000;
 
 /** Follows the ledger by the wallet's read contract, over plain NATS request and reply. */
 export class LedgerReader {
-  readonly #url: string;
-  readonly #seed: Uint8Array | undefined;
+  readonly #nats: NatsSettings;
   readonly #seen = new Set<string>();
   readonly #part: LedgerPart = { entries: [], owners: {} };
   #connection: NatsConnection | undefined;
   #newestAt = 0;
 
-  constructor(url: string, seed: Uint8Array | undefined) {
-    this.#url = url;
-    this.#seed = seed;
+  constructor(nats: NatsSettings) {
+    this.#nats = nats;
   }
 
   /** All that was read up to now. */
@@ -72,16 +71,13 @@ export class LedgerReader {
     if (this.#connection && !this.#connection.isClosed()) return this.#connection;
     try {
       this.#connection = await connect({
-        servers: this.#url.split(','),
-        name: 'simulator',
-        inboxPrefix: inboxPrefix('simulator'),
+        ...natsOptions('simulator', this.#nats),
         maxReconnectAttempts: -1,
         timeout: TIMEOUT_MS,
-        ...(this.#seed ? { authenticator: nkeyAuthenticator(this.#seed) } : {}),
       });
       return this.#connection;
     } catch (error) {
-      throw new Error(`NATS cannot be reached at ${this.#url}: ${(error as Error).message}.`, { cause: error });
+      throw new Error(`NATS cannot be reached at ${this.#nats.NATS_URL}: ${(error as Error).message}.`, { cause: error });
     }
   }
 }

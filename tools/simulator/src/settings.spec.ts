@@ -39,7 +39,7 @@ describe('settings', () => {
     expect(problemsOf({ ...GOOD, NATS_URL: '', SMS_NUMBERS: 'MG01', NATS_CREDS: '/nowhere/seed' })).toEqual([
       'SMS_NUMBERS: must be numbers like +254700000001, comma separated, got MG01',
       'NATS_URL: is missing',
-      expect.stringMatching(/^NATS_CREDS: cannot read the nkey seed: ENOENT.*, got \/nowhere\/seed$/),
+      expect.stringMatching(/^NATS_CREDS: cannot be read: ENOENT.*, got \/nowhere\/seed$/),
     ]);
     expect(problemsOf({ ...GOOD, TWILIO_AUTH_TOKEN: '' })).toEqual(['TWILIO_AUTH_TOKEN: is missing']);
   });

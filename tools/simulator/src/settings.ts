@@ -1,7 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { z } from 'zod';
 
 const E164_LIST = /^\+[1-9]\d{6,14}(,\+[1-9]\d{6,14})*$/;
+
+const readable = z.string().superRefine((path, context) => {
+  try {
+    accessSync(path, constants.R_OK);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: `cannot be read: ${(error as Error).message}` });
+  }
+});
 
 const settings = z.object({
   SMSPAY_MODE: z.literal('development', 'the simulator runs in development only, say SMSPAY_MODE=development'),
@@ -17,17 +25,8 @@ const settings = z.object({
     .pipe(z.string().regex(E164_LIST, 'must be numbers like +254700000001, comma separated'))
     .transform((list) => list.split(',')),
   NATS_URL: z.string().min(1),
-  NATS_CREDS: z
-    .string()
-    .transform((path, context) => {
-      try {
-        return readFileSync(path);
-      } catch (error) {
-        context.addIssue({ code: 'custom', message: `cannot read the nkey seed: ${(error as Error).message}` });
-        return z.NEVER;
-      }
-    })
-    .optional(),
+  NATS_CREDS: readable.optional(),
+  NATS_CA: readable.optional(),
   DATA_DIR: z.string().optional(),
 });
 export type Settings = z.output<typeof settings>;

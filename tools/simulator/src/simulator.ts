@@ -51,7 +51,7 @@ export class Simulator {
       throw new Error(`the page is not built: ${WEB} has no index.html, run npm run build`);
     this.#settings = settings;
     this.#phones = new Phones(settings.DATA_DIR);
-    this.#ledger = new LedgerReader(settings.NATS_URL, settings.NATS_CREDS);
+    this.#ledger = new LedgerReader(settings);
     this.#twilio = new SimulatedTwilio({
       accountSid: settings.TWILIO_ACCOUNT_SID,
       authToken: settings.TWILIO_AUTH_TOKEN,
