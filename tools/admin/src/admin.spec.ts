@@ -1,13 +1,9 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Phone, Town } from '#libs/testing';
-
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
-const COMMAND_MAX_MS = 30_000;
+import { run } from './admin.spec-helper.ts';
 
 let town: Town;
 let ada: Phone;
@@ -30,16 +26,7 @@ afterAll(async () => {
   await town?.close();
 }, 60_000);
 
-/** Runs the command line as an operator does: its exit code, and all that it printed. */
-function admin(args: string, change: Record<string, string> = {}): Promise<{ code: number; printed: string }> {
-  return new Promise((resolve) => {
-    const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], ...settings, ...change };
-    const options = { env, timeout: COMMAND_MAX_MS };
-    execFile(process.execPath, ['--conditions=source', MAIN, ...args.split(' ')], options, (error, stdout, stderr) =>
-      resolve({ code: error ? Number(error.code) : 0, printed: stdout + stderr }),
-    );
-  });
-}
+const admin = (args: string, change: Record<string, string> = {}) => run(args, { ...settings, ...change });
 
 describe('admin fund', () => {
   it('tops up a wallet once per id', async () => {

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { log } from '#libs/process';
 import { Argument, Command, InvalidArgumentError } from 'commander';
+import { backUp } from './backup.ts';
 import { checkDatabase } from './check-database.ts';
 import { listDeadLetters, replayDeadLetter } from './dead-letters.ts';
 import { fund } from './fund.ts';
+import { restore } from './restore.ts';
 import { Problem } from './settings.ts';
 import { verifyLedger } from './verify.ts';
 
@@ -36,6 +38,27 @@ program
   .action(async () => exitBy(await checkDatabase()));
 
 program
+  .command('backup')
+  .description('copy whole databases, as they all are at one moment, into a new folder')
+  .argument('<folder>', 'where backups are kept')
+  .requiredOption('--databases <names...>', 'smspay_sms_gateway smspay_transactions smspay_wallet')
+  .option('--keep <n>', 'remove all but the newest n, 1 to 1000', wholeNumber(1_000), 7)
+  .addHelpText('after', '\nWorks beside the services. Settings: MONGODB_URI, of a user who may read these databases.')
+  .action(async (folder: string, { databases, keep }: { databases: string[]; keep: number }) => backUp(folder, databases, keep));
+
+program
+  .command('restore')
+  .description('bring a backup back into empty databases')
+  .argument('<folder>', 'where backups are kept')
+  .argument('[name]', 'which one: 2026-11-28T02-00-00Z (default: the newest)')
+  .addHelpText(
+    'after',
+    '\nNo service may run meanwhile. If it stops half-way, repeat it.\n' +
+      'Settings: MONGODB_URI, of a user who may write to these databases.',
+  )
+  .action(async (folder: string, name?: string) => restore(folder, name));
+
+program
   .command('fund')
   .description('top up a wallet from the treasury, once per id')
   .argument('<number>', 'phone number of the wallet: +254712345678')
@@ -51,7 +74,7 @@ const deadLetters = program
 deadLetters
   .command('list')
   .description('list them, without their texts and numbers')
-  .option('--limit <n>', 'at most so many, 1 to 100', limitOf, 100)
+  .option('--limit <n>', 'at most so many, 1 to 100', wholeNumber(100), 100)
   .action(async ({ limit }: { limit: number }) => listDeadLetters(limit));
 deadLetters
   .command('replay')
@@ -71,9 +94,11 @@ function exitBy(good: boolean): void {
   if (!good) process.exitCode = 1;
 }
 
-function limitOf(text: string): number {
-  const limit = Number(text);
-  if (!Number.isInteger(limit) || limit < 1 || limit > 100)
-    throw new InvalidArgumentError('must be a whole number from 1 to 100');
-  return limit;
+function wholeNumber(max: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (!Number.isInteger(number) || number < 1 || number > max)
+      throw new InvalidArgumentError(`must be a whole number from 1 to ${max}`);
+    return number;
+  };
 }
