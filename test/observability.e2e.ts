@@ -95,13 +95,39 @@ describe('an operator', () => {
     }
   });
 
+  const metrics = async (service: (typeof SERVICES)[number]) =>
+    (await fetch(`http://127.0.0.1:${town.of(service)[0]?.port}/metrics`)).text();
+  /** Waits until a metric without labels has a value that is looked for. */
+  const gaugeIs = (service: (typeof SERVICES)[number], name: string, isSo: (value: number) => boolean) =>
+    until(async () => isSo(Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(await metrics(service))?.[1])), {
+      timeoutMs: 20_000,
+      what: () => `${name} of ${service}`,
+    });
+
   it('reads metrics that say what happened', async () => {
-    const metrics = async (service: (typeof SERVICES)[number]) =>
-      (await fetch(`http://127.0.0.1:${town.of(service)[0]?.port}/metrics`)).text();
     expect(await metrics('sms-gateway')).toMatch(/smspay_sms_sent_total\{result="accepted"\} 6/);
     expect(await metrics('transactions')).toMatch(/smspay_payments_total\{state="completed",reason=""\} 1/);
     expect(await metrics('wallet')).toMatch(/smspay_transfers_total\{kind="payment",result="made"\} 1/);
     expect(await metrics('notifications')).toMatch(/smspay_rpc_seconds_count\{subject="gateway.texts.queue",result="ok"\} \d/);
+  });
+
+  it('reads metrics that say what is wrong, while it is', async () => {
+    await gaugeIs('wallet', 'smspay_clock_skew_seconds', (skew) => Math.abs(skew) < 1 && skew !== 0);
+    await gaugeIs('transactions', 'smspay_payments_stuck', (stuck) => stuck === 0);
+    await town.killNats();
+    await ada.sends('BAL');
+    for (const service of SERVICES) {
+      await gaugeIs(service, 'smspay_nats_connected', (connected) => connected === 0);
+      // SMS are taken without NATS.
+      await gaugeIs(service, 'smspay_ready', (ready) => ready === (service === 'sms-gateway' ? 1 : 0));
+    }
+    await gaugeIs('sms-gateway', 'smspay_inbox_oldest_seconds', (seconds) => seconds > 1 && seconds < 60);
+    await town.bringBackNats();
+    await gaugeIs('sms-gateway', 'smspay_inbox_oldest_seconds', (seconds) => seconds === 0);
+    for (const service of SERVICES) {
+      await gaugeIs(service, 'smspay_nats_connected', (connected) => connected === 1);
+      await gaugeIs(service, 'smspay_ready', (ready) => ready === 1);
+    }
   });
 
   it('sees each service live and ready', async () => {

@@ -77,11 +77,15 @@ describe('the provider', () => {
     const letters = async () => (await town.operator.ask(ListDeadLetters, { limit: 100 })).letters;
     await until(async () => (await letters()).length === 1, { timeoutMs: 10_000, what: () => 'the dead letter' });
     const [letter] = await letters();
+    const counted = async () => (await fetch(`http://127.0.0.1:${town.of('sms-gateway')[0]?.port}/metrics`)).text();
+    expect(await counted()).toMatch(/^smspay_dead_letters\{what="refused"\} 1$/m);
+    expect(await counted()).toMatch(/^smspay_dead_letters\{what="outbox"\} 0$/m);
     expect(letter).toMatchObject({ what: 'outbox', reason: 'provider error 21610' });
     expect(await town.operator.ask(ReplayDeadLetter, { what: 'outbox', id: letter?.id ?? '' })).toEqual({ result: 'replayed' });
     await phone.receives(/^Balance KES 10\.00/);
     expect(await town.operator.ask(ReplayDeadLetter, { what: 'outbox', id: letter?.id ?? '' })).toEqual({ result: 'not_found' });
     expect(await letters()).toEqual([]);
+    expect(await counted()).toMatch(/^smspay_dead_letters\{what="refused"\} 0$/m);
   });
 
   it('may report deliveries early, late, doubled, shuffled and of texts that nobody knows: the state goes forward only (F6)', async () => {

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { ListDeadLetters, ReplayDeadLetter, ResponseOf } from '#libs/contracts';
 import type { Driven } from '#libs/messaging';
+import { gauge } from '#libs/service';
 import type { Model } from 'mongoose';
 import { InboxMessage } from './inbox.schema.ts';
 import { OutboxText } from './outbox.schema.ts';
@@ -15,6 +16,19 @@ export class DeadLettersService {
 
   constructor(@InjectModel(InboxMessage.name) inbox: Model<Driven>, @InjectModel(OutboxText.name) outbox: Model<Driven>) {
     this.collections = { inbox, outbox };
+    gauge('smspay_dead_letters', 'Documents given up that no operator has replayed yet', () => this.count(), 'what');
+  }
+
+  private async count(): Promise<Record<What | 'refused', number>> {
+    const dead = { 'dead.at': { $exists: true } };
+    // A number that is gone, or a person who wants no texts: nothing that an operator could mend.
+    const refused = { ...dead, state: 'failed' };
+    const [inbox, outbox, never] = await Promise.all([
+      this.collections.inbox.countDocuments(dead),
+      this.collections.outbox.countDocuments(dead),
+      this.collections.outbox.countDocuments(refused),
+    ]);
+    return { inbox, outbox: outbox - never, refused: never };
   }
 
   async list(limit: number): Promise<ResponseOf<typeof ListDeadLetters>> {

@@ -235,11 +235,11 @@ export class InboundService implements OnModuleInit {
   }
 
   private async oldestSeconds(): Promise<number> {
-    const oldest = await this.inbox
-      .findOne({ nextTryAt: { $exists: true } })
-      .sort({ nextTryAt: 1 })
-      .lean<InboxMessage>();
-    return oldest ? (Date.now() - oldest.recordedAt.getTime()) / 1000 : 0;
+    const [oldest] = await this.inbox.aggregate<{ at: Date }>([
+      { $match: { nextTryAt: { $exists: true } } },
+      { $group: { _id: null, at: { $min: '$recordedAt' } } },
+    ]);
+    return oldest ? (Date.now() - oldest.at.getTime()) / 1000 : 0;
   }
 }
 

@@ -24,5 +24,6 @@ export class InboxMessage implements Driven {
 
 export const InboxSchema = SchemaFactory.createForClass(InboxMessage)
   .index({ nextTryAt: 1 }, { sparse: true })
+  .index({ 'dead.at': 1 }, { sparse: true })
   .index({ from: 1, recordedAt: 1 })
   .index({ recordedAt: 1 });

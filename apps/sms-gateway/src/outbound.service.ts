@@ -227,10 +227,10 @@ export class OutboundService implements OnModuleInit {
   }
 
   private async oldestSeconds(): Promise<number> {
-    const oldest = await this.outbox
-      .findOne({ nextTryAt: { $exists: true } })
-      .sort({ nextTryAt: 1 })
-      .lean<OutboxText>();
-    return oldest ? (Date.now() - oldest.createdAt.getTime()) / 1000 : 0;
+    const [oldest] = await this.outbox.aggregate<{ at: Date }>([
+      { $match: { nextTryAt: { $exists: true } } },
+      { $group: { _id: null, at: { $min: '$createdAt' } } },
+    ]);
+    return oldest ? (Date.now() - oldest.at.getTime()) / 1000 : 0;
   }
 }

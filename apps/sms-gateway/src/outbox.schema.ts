@@ -37,4 +37,5 @@ export const OutboxSchema = SchemaFactory.createForClass(OutboxText)
   .index({ callbackId: 1 }, { unique: true })
   .index({ sid: 1 }, { unique: true, sparse: true })
   .index({ nextTryAt: 1 }, { sparse: true })
+  .index({ 'dead.at': 1 }, { sparse: true })
   .index({ createdAt: 1 });

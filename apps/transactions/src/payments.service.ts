@@ -23,7 +23,7 @@ import {
 } from '#libs/contracts';
 import { Redrive, RpcClient } from '#libs/messaging';
 import { insertOrRead, OtherIndexTaken } from '#libs/mongo';
-import { counter, crashPoint, histogram, Lifecycle, log, masked, type Secret, SETTINGS, traceparent } from '#libs/service';
+import { counter, crashPoint, gauge, histogram, Lifecycle, log, masked, type Secret, SETTINGS, traceparent } from '#libs/service';
 import type { Model } from 'mongoose';
 import { CodesService } from './codes.service.ts';
 import { refusalOfOpening } from './domain/opening.ts';
@@ -51,6 +51,9 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 /** Longer than telling takes; a crash is found again after it. */
 const LEASE_MS = 10_000;
+/** One to three minutes of waiting. */
+const STUCK_WAITS = 8;
+const STUCK_LOOK_MS = 5 * MINUTE_MS;
 
 const paymentsTotal = counter('smspay_payments_total', 'Payments and requests by how they ended', ['state', 'reason']);
 const paymentSeconds = histogram(
@@ -86,6 +89,7 @@ export class PaymentsService implements OnModuleInit {
       triesMax: Infinity,
       lifecycle,
     });
+    gauge('smspay_payments_stuck', 'Payments put off eight times or more: untold, or their end undecided', () => this.stuck());
   }
 
   onModuleInit(): void {
@@ -358,6 +362,14 @@ export class PaymentsService implements OnModuleInit {
       ref: payment.ref,
       memo: payment.memo,
       cause: question.cause,
+    });
+  }
+
+  // What is open is looked at when its time is up; what was put off, within five minutes.
+  private stuck(): Promise<number> {
+    return this.payments.countDocuments({
+      nextTryAt: { $lt: new Date(Date.now() + STUCK_LOOK_MS) },
+      waits: { $gte: STUCK_WAITS },
     });
   }
 

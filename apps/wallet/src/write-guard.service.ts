@@ -1,7 +1,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { InjectConnection } from '@nestjs/mongoose';
 import { Unavailable } from '#libs/messaging';
-import { Lifecycle, log } from '#libs/service';
+import { gauge, Lifecycle, log } from '#libs/service';
 import type { Connection } from 'mongoose';
 
 const SKEW_MAX_MS = 2_000;
@@ -9,6 +9,8 @@ const CHECK_MS = 10_000;
 const RETRY_MS = 1_000;
 /** A database that cannot be asked takes no writes either, so a check holds a little longer than until the next one. */
 const GOOD_FOR_MS = 30_000;
+
+const skewSeconds = gauge('smspay_clock_skew_seconds', 'How far the clock of the database is ahead of this one');
 
 /** Lets the wallet write only while its clock is within 2 s of the database's: days and months hang on it. */
 @Injectable()
@@ -37,6 +39,7 @@ export class WriteGuard implements OnApplicationBootstrap {
     let good = false;
     try {
       const skewMs = await this.#skewMs();
+      skewSeconds.set(skewMs / 1000);
       good = Math.abs(skewMs) <= SKEW_MAX_MS;
       this.#goodUntil = good ? performance.now() + GOOD_FOR_MS : 0;
       if (!good)

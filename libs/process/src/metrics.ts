@@ -1,6 +1,11 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { collectDefaultMetrics, Counter, Gauge, Histogram, register } from 'prom-client';
 
 collectDefaultMetrics();
+
+/** Prometheus waits 10 s for all metrics; the database is given up after 3 s. */
+const READ_MS = 4_000;
+type Reading = number | Record<string, number>;
 
 /** A counter; its name ends in `_total`. Labels come from closed sets: never an id or a number. */
 export function counter<Label extends string>(name: string, help: string, labelNames: readonly Label[] = []): Counter<Label> {
@@ -17,17 +22,20 @@ export function histogram<Label extends string>(
   return new Histogram({ name, help, labelNames, buckets });
 }
 
-/** A value read when Prometheus asks; a failing read leaves the last one. */
-export function gauge(name: string, help: string, read: () => Promise<number>): Gauge {
+/** A value, or one for each value of `label`, read when Prometheus asks; a read that fails or takes too long leaves the last ones. */
+export function gauge(name: string, help: string, read?: () => Reading | Promise<Reading>, label?: string): Gauge {
   return new Gauge({
     name,
     help,
-    async collect() {
-      await read().then(
-        (value) => this.set(value),
-        () => undefined,
-      );
-    },
+    labelNames: label ? [label] : [],
+    ...(read && {
+      async collect() {
+        const late = pause(READ_MS, undefined, { ref: false });
+        const reading = await Promise.race([read(), late]).catch(() => undefined);
+        if (typeof reading === 'number') this.set(reading);
+        else if (label) for (const [of, value] of Object.entries(reading ?? {})) this.set({ [label]: of }, value);
+      },
+    }),
   });
 }
 

@@ -1,6 +1,6 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
-import { Lifecycle, metricsText, metricsType } from '#libs/process';
+import { gauge, Lifecycle, metricsText, metricsType } from '#libs/process';
 
 /** What a service can need to be ready. */
 export type Need = 'mongodb' | 'nats';
@@ -19,7 +19,14 @@ export class HealthController {
     private readonly indicators: HealthIndicatorService,
     private readonly lifecycle: Lifecycle,
     @Inject(NEEDS) private readonly needs: NeedChecks,
-  ) {}
+  ) {
+    gauge('smspay_ready', '1 while work may be sent here', () =>
+      this.ready().then(
+        () => 1,
+        () => 0,
+      ),
+    );
+  }
 
   /** The process runs. Looks at nothing outside: an outage of MongoDB must not restart every pod. */
   @Get('health/live')

@@ -11,6 +11,7 @@ import { NatsLink, PassOn, RpcClient, RpcServer, Unavailable } from '#libs/messa
 import { connectionOptions, uriProblems } from '#libs/mongo';
 import {
   type commonSettings,
+  gauge,
   Lifecycle,
   log,
   nameLogs,
@@ -51,6 +52,7 @@ export async function runService<Schema extends z.ZodObject>(service: Service<Sc
 
   const lifecycle = new Lifecycle();
   const link = new NatsLink(service.name, settings);
+  gauge('smspay_nats_connected', '1 while the connection to NATS stands', () => (link.connection ? 1 : 0));
   const server = new RpcServer(link, service.name);
   const app = await NestFactory.create(rootOf(service, settings, lifecycle, link), await httpAdapter(settings.HTTP_ADAPTER), {
     logger: nestLogger,
