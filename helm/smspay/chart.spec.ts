@@ -160,6 +160,30 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
     expect(theOne('NetworkPolicy', 'shop-default-deny', manifests)).toMatch(/policyTypes: \[Ingress, Egress\]\n$/);
   });
 
+  it('lets Prometheus in where it is named, and has its alerts link to the runbooks', () => {
+    const monitored = set('monitoring.namespace=watchers', 'monitoring.podMonitor.enabled=true', 'monitoring.rules.enabled=true');
+    const { manifests } = helm(
+      'template',
+      ...PRODUCTION,
+      ...monitored,
+      ...set('monitoring.rules.runbooks=https://wiki.example.com/pay'),
+    );
+    for (const name of SERVICES.slice(1))
+      expect(theOne('NetworkPolicy', `shop-${name}`, manifests)).toContain('{ kubernetes.io/metadata.name: watchers }');
+    expect(theOne('PodMonitor', 'shop', manifests)).toContain(JSON.stringify(SERVICES.toSorted()));
+    const rules = theOne('PrometheusRule', 'shop', manifests);
+    expect(rules).toContain('runbook_url: https://wiki.example.com/pay#smspaydeadletters');
+    expect(rules).toContain("summary: '{{ $value }} dead letters in the {{ $labels.what }}'");
+  });
+
+  it('sends traces to a collector, and lets them out', () => {
+    const { manifests } = helm('template', ...PRODUCTION, ...set('otlp.endpoint=http://collector.tracing:4318'));
+    for (const name of SERVICES) {
+      expect(theOne('Deployment', `shop-${name}`, manifests)).toContain('value: "http://collector.tracing:4318"');
+      expect(theOne('NetworkPolicy', `shop-${name}`, manifests)).toContain('{ ports: [{ port: 4318 }] }');
+    }
+  });
+
   it('routes /sms and nothing else', () => {
     const { manifests } = helm('template', ...PRODUCTION, ...set('ingress.enabled=true'));
     const ingress = theOne('Ingress', 'shop', manifests);
@@ -311,6 +335,8 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
     ['nats.replica=3', "additional properties 'replica' not allowed"],
     ['keys.datakeys.existingSecret=x', "additional properties 'datakeys' not allowed"],
     ['simulator.enable=true', "additional properties 'enable' not allowed"],
+    ['monitoring.rules.enable=true', "additional properties 'enable' not allowed"],
+    ['otlp.endpoint=http://collector', "at '/otlp/endpoint'"],
     ['ingress.class=nginx', "additional properties 'class' not allowed"],
     ['httpRoute.parentRef[0].name=x', "additional properties 'parentRef' not allowed"],
     ['defaults.nodeSelectors.pool=x', "additional properties 'nodeSelectors' not allowed"],
@@ -334,6 +360,7 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
       'services.wallet.autoscaling.enabled=true,services.wallet.replicas=9',
       'wallet: autoscaling.maxReplicas: must be at least replicas (9), got 8',
     ],
+    ['monitoring.podMonitor.enabled=true', 'monitoring.namespace: must name the namespace of Prometheus'],
     ['publicUrl=', 'publicUrl: must begin with https://, got ""'],
     ['twilio.existingSecret=', 'twilio.existingSecret: must name a Secret'],
     ['mongodb.operator.enabled=true', 'mongodb: at most one of uri, existingSecret and operator.enabled may be set'],

@@ -21,6 +21,11 @@ const RENDERED: Record<string, string[]> = {
   'values-dev.yaml': values('values-dev.yaml'),
   'values-production.yaml': [...values('values-production.yaml'), ...REAL],
   'values-azure.yaml': [...values('values-production.yaml', 'values-azure.yaml'), ...REAL],
+  'monitoring and traces': [
+    ...REAL,
+    ...set('mongodb.existingSecret=our-mongodb', 'monitoring.namespace=monitoring', 'monitoring.podMonitor.enabled=true'),
+    ...set('monitoring.rules.enabled=true', 'monitoring.dashboards.enabled=true', 'otlp.endpoint=http://collector.tracing:4318'),
+  ],
   'the Gateway API, KEDA and the operator of MongoDB': [
     ...REAL,
     ...set('mongodb.operator.enabled=true', 'httpRoute.enabled=true', 'httpRoute.parentRefs[0].name=public'),

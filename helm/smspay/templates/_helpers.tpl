@@ -162,6 +162,7 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- if gt (len $mongodb) 1 -}}{{- fail (printf "mongodb: at most one of uri, existingSecret and operator.enabled may be set, got %s" (join " and " $mongodb)) -}}{{- end -}}
 {{- if and .Values.ingress.enabled .Values.httpRoute.enabled -}}{{- fail "httpRoute.enabled: must be false where ingress.enabled is true: one of them routes publicUrl" -}}{{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}{{- fail "httpRoute.parentRefs: must name the Gateway, got none" -}}{{- end -}}
+{{- if and .Values.monitoring.podMonitor.enabled .Values.networkPolicy.enabled (not .Values.monitoring.namespace) -}}{{- fail "monitoring.namespace: must name the namespace of Prometheus, or no NetworkPolicy lets it in, got none" -}}{{- end -}}
 {{- range $name, $service := include "smspay.services" . | fromYaml -}}
 {{- with $service.autoscaling -}}
 {{- if and .enabled .keda.enabled -}}{{- fail (printf "%s: autoscaling.enabled and autoscaling.keda.enabled are both true: two autoscalers fight, choose one" $name) -}}{{- end -}}

@@ -50,6 +50,7 @@ containers:
       {{- else if $root.Values.twilio.numbers }}
       {{- $_ := set $env "SMS_NUMBERS" $root.Values.twilio.numbers }}
       {{- end }}
+      {{- with $root.Values.otlp.endpoint }}{{- $_ := set $env "OTEL_EXPORTER_OTLP_ENDPOINT" . }}{{- end }}
       {{- range $key, $value := mergeOverwrite $env (deepCopy $root.Values.env) $service.env }}
       - { name: {{ $key }}, value: {{ $value | quote }} }
       {{- end }}
