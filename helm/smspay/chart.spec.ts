@@ -125,6 +125,7 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
       'admin',
       'sms-gateway',
       'transactions',
+      'verify',
       'wallet',
     ]);
     expect(policy).not.toContain('egress:');
@@ -221,6 +222,38 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
     expect(ofKind('Service', manifests).join()).not.toContain('shop-admin');
     expect(theOne('NetworkPolicy', 'shop-admin', manifests)).not.toContain('ingress:');
     expect(helm('template', ...PRODUCTION, ...set('admin.service.replicas=2')).refused).toContain('got 2, want 1');
+  });
+
+  it('verifies the ledger each night, with the heads of its chains on a claim of their own', () => {
+    const { manifests } = helm('template', ...PRODUCTION);
+    const verify = theOne('CronJob', 'shop-verify', manifests);
+    for (const line of [
+      'timeZone: "Africa/Nairobi"',
+      'concurrencyPolicy: Forbid',
+      'args: ["verify","--heads","/heads/heads"]',
+      'claimName: "shop-heads"',
+      'secretName: "shop-ledger-key"',
+    ])
+      expect(verify).toContain(line);
+    expect(verify).not.toMatch(/nats|NATS|Probe:/);
+    expect(theOne('NetworkPolicy', 'shop-verify', manifests)).not.toMatch(/ingress:|4222/);
+    // A hook's is left alone by an uninstall, and waited for by nobody.
+    expect(theOne('PersistentVolumeClaim', 'shop-heads', manifests)).toContain('helm.sh/hook: pre-install,pre-upgrade');
+    expect(manifests.join()).not.toContain('name: shop-backup');
+  });
+
+  it('backs up by a login that reads all databases, and restores by hand alone', () => {
+    const { manifests } = helm('template', ...PRODUCTION, ...set('backup.enabled=true', 'backup.existingClaim=our-bucket'));
+    const [backup, restore] = ['shop-backup', 'shop-restore'].map((name) => theOne('CronJob', name, manifests));
+    expect(backup).toContain('"--databases","smspay_sms_gateway","smspay_transactions","smspay_wallet"]');
+    expect(backup).not.toContain('suspend');
+    expect(restore).toContain('suspend: true');
+    for (const job of [backup, restore]) {
+      expect(job).toContain('secretKeyRef: { name: "our-mongodb", key: backup }');
+      expect(job).toContain('claimName: "our-bucket"');
+      expect(job).not.toMatch(/shop-(\w+-key|data-keys)/);
+    }
+    expect(manifests.join()).not.toContain('name: shop-backups');
   });
 
   it('puts every pod where the values say', () => {

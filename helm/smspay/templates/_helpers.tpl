@@ -26,6 +26,40 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{- toYaml $services -}}
 {{- end }}
 
+{{/*
+What runs by the clock or by hand, by name, each made of the defaults as a service is, with schedule, suspend, and what "smspay.pod" asks
+of a Job. Takes $.
+*/}}
+{{- define "smspay.jobs" -}}
+{{- $jobs := dict -}}
+{{- with .Values.verify -}}
+{{- if .enabled -}}
+{{- $args := list "verify" "--heads" "/heads/heads" -}}
+{{- $claims := dict "/heads" (include "smspay.claim" (list $ "heads" .)) -}}
+{{- $_ := set $jobs "verify" (dict "schedule" .schedule "args" $args "claims" $claims "database" "wallet" "keys" (list "ledger-key") "resources" .resources) -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.backup -}}
+{{- if .enabled -}}
+{{- $claims := dict "/backups" (include "smspay.claim" (list $ "backups" .)) -}}
+{{- $backup := concat (list "backup" "/backups" "--keep" (.keep | toString) "--databases") (include "smspay.databases" $ | fromJson | values | sortAlpha) -}}
+{{- $_ := set $jobs "backup" (dict "schedule" .schedule "args" $backup "claims" $claims "database" "backup" "resources" .resources) -}}
+{{- $restore := compact (list "restore" "/backups" .restore) -}}
+{{- $_ := set $jobs "restore" (dict "schedule" .schedule "suspend" true "args" $restore "claims" $claims "database" "backup" "resources" .resources) -}}
+{{- end -}}
+{{- end -}}
+{{- $common := dict "path" "tools/admin/src/main.js" "port" 0 "nats" false "restartPolicy" "Never" -}}
+{{- range $name, $own := $jobs -}}
+{{- $_ := set $jobs $name (mergeOverwrite (deepCopy $.Values.defaults) $common $own) -}}
+{{- end -}}
+{{- toYaml $jobs -}}
+{{- end }}
+
+{{/* The name of a claim. Takes (list $ name values): values may name one that exists. */}}
+{{- define "smspay.claim" -}}
+{{- (index . 2).existingClaim | default (printf "%s-%s" (index . 0).Release.Name (index . 1)) -}}
+{{- end }}
+
 {{/* The image of all services. Takes $. */}}
 {{- define "smspay.image" -}}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}

@@ -1,6 +1,6 @@
 {{/*
 The pod of a service, what stands under spec. Takes (list $ name service): service is one of "smspay.services", or made of one for a Job,
-which has besides: args (what follows the path), claims (the names of claims → where they are mounted), restartPolicy.
+which has besides: args (what follows the path), claims (where each is mounted, and which it is), restartPolicy.
 */}}
 {{- define "smspay.pod" -}}
 {{- $root := index . 0 -}}{{- $name := index . 1 -}}{{- $service := index . 2 -}}
@@ -33,9 +33,11 @@ containers:
     env:
       {{- $env := dict "SMSPAY_MODE" (ternary "development" "production" $root.Values.simulator.enabled) }}
       {{- if $service.port }}{{- $_ := set $env "PORT" ($service.port | toString) }}{{- end }}
+      {{- if $service.nats }}
       {{- $_ := set $env "NATS_URL" (include "smspay.natsUrl" $root) }}
       {{- $_ := set $env "NATS_CREDS" "/etc/smspay/nats/seed" }}
       {{- $_ := set $env "NATS_CA" "/etc/smspay/nats/ca.crt" }}
+      {{- end }}
       {{- range $service.keys }}{{- $_ := set $env (index $root.Values.keys .).env (printf "/etc/smspay/%s/keys.json" .) }}{{- end }}
       {{- if $root.Values.fees }}{{- $_ := set $env "FEES" "/etc/smspay/fees/fees.json" }}{{- end }}
       {{- if $service.twilio }}
@@ -77,9 +79,11 @@ containers:
     {{- end }}
     resources: {{- toYaml $service.resources | nindent 6 }}
     volumeMounts:
+      {{- if $service.nats }}
       - { name: nats, mountPath: /etc/smspay/nats, readOnly: true }
-      {{- range $claim, $path := $service.claims }}
-      - { name: {{ $claim }}, mountPath: {{ $path }} }
+      {{- end }}
+      {{- range $path, $_ := $service.claims }}
+      - { name: {{ base $path }}, mountPath: {{ $path }} }
       {{- end }}
       {{- range $service.keys }}
       - { name: {{ . }}, mountPath: /etc/smspay/{{ . }}, readOnly: true }
@@ -91,14 +95,16 @@ containers:
       - { name: secrets-store, mountPath: /mnt/secrets-store, readOnly: true }
       {{- end }}
 volumes:
+  {{- if $service.nats }}
   - name: nats
     projected:
       defaultMode: 0440
       sources:
         {{- include "smspay.natsSeed" (list $root $name "seed") | nindent 8 }}
         {{- include "smspay.natsCa" $root | nindent 8 }}
-  {{- range $claim, $_ := $service.claims }}
-  - { name: {{ $claim }}, persistentVolumeClaim: { claimName: {{ $root.Release.Name }}-{{ $claim }} } }
+  {{- end }}
+  {{- range $path, $claim := $service.claims }}
+  - { name: {{ base $path }}, persistentVolumeClaim: { claimName: {{ quote $claim }} } }
   {{- end }}
   {{- range $service.keys }}
   - name: {{ . }}

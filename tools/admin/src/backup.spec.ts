@@ -95,8 +95,15 @@ describe('admin backup and restore', () => {
   it('leave files that sha256sum and gzip find whole, of the newest backups alone', async () => {
     await collection(one, 'things').insertOne({ _id: 1 });
     await collection(other, 'claims').insertOne({ _id: 1 });
-    for (const old of ['2026-01-01T00-00-00Z', '2026-01-02T00-00-00Z', '2026-01-03T00-00-00Z.partial'])
+    const olds = {
+      '2026-01-01T00-00-00Z': 'SHA256SUMS',
+      '2026-01-02T00-00-00Z': 'SHA256SUMS',
+      '2026-01-03T00-00-00Z': 'not complete',
+    };
+    for (const [old, file] of Object.entries(olds)) {
       mkdirSync(join(folder, old));
+      appendFileSync(join(folder, old, file), '');
+    }
     expect((await backUp(' --keep 2')).code).toBe(0);
     const [kept, made = ''] = backups();
     expect(backups()).toHaveLength(2);

@@ -1,39 +1,33 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Connection, mongo } from 'mongoose';
-import { backupsAmong, CHECKSUMS } from './backups.ts';
+import { backupsIn, CHECKSUMS, nameOf } from './backups.ts';
 import { connectTo } from './database.ts';
-import { syncFolder } from './files.ts';
 import { databaseUri, Problem } from './settings.ts';
 
-const PARTIAL = '.partial';
 const TRANSACTION_IS_GONE = 251;
 
 /**
- * Copies databases as they all are at one moment into a folder of their own in `folder`, whole or not at all, and keeps the newest `keep`.
+ * Copies databases as they all are at one moment into a folder of their own in `folder`, and keeps the newest `keep`.
  * The moment is a transaction's snapshot: nothing is locked, nobody waits, and no document claims what is not there
  * (docs/backup.md). The files are laid out as mongodump's.
  */
 export async function backUp(folder: string, databases: readonly string[], keep: number): Promise<void> {
   const connection = await connectTo(databaseUri());
   try {
-    const name = `${new Date().toISOString().slice(0, 19).replaceAll(':', '-')}Z`;
-    const partial = join(folder, `${name}${PARTIAL}`);
+    const name = nameOf(new Date());
     const sums = await atOneMoment(connection, async (session) => {
       const files: string[] = [];
-      for (const database of databases) files.push(...(await copyDatabase(connection, database, partial, session)));
+      for (const database of databases) files.push(...(await copyDatabase(connection, database, join(folder, name), session)));
       return files;
     });
-    await writeFile(join(partial, CHECKSUMS), sums.join(''), { flush: true });
-    await syncFolder(partial);
-    await rename(partial, join(folder, name));
-    await syncFolder(folder);
+    await writeFile(join(folder, name, CHECKSUMS), sums.join(''), { flush: true });
     console.log(`${name} is complete`);
-    await prune(folder, keep);
+    await prune(folder, name, keep);
   } catch (error) {
     if ((error as mongo.MongoServerError).code !== TRANSACTION_IS_GONE) throw error;
     throw new Problem(
@@ -93,15 +87,21 @@ async function copyDatabase(
     lines.push(`${hash.digest('hex')}  ${file}\n`);
     console.log(`${name}.${collection}: ${documents} documents`);
   }
-  await syncFolder(join(folder, name));
   return lines;
 }
 
-async function prune(folder: string, keep: number): Promise<void> {
-  const entries = await readdir(folder);
-  const old = backupsAmong(entries).slice(0, -keep);
-  for (const entry of [...old, ...entries.filter((name) => name.endsWith(PARTIAL))]) {
-    await rm(join(folder, entry), { recursive: true });
-    console.log(`${entry} is removed`);
+/** Removes what is older than the newest `keep`, and what an earlier one left that was not completed. */
+async function prune(folder: string, newest: string, keep: number): Promise<void> {
+  const backups = backupsIn(folder);
+  const kept = new Set(
+    backups
+      .filter(({ isComplete }) => isComplete)
+      .slice(-keep)
+      .map(({ name }) => name),
+  );
+  for (const { name } of backups) {
+    if (kept.has(name) || name > newest) continue;
+    await rm(join(folder, name), { recursive: true });
+    console.log(`${name} is removed`);
   }
 }

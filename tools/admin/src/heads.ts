@@ -1,7 +1,6 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { ChainHeads } from '#libs/ledger';
-import { syncFolder } from './files.ts';
 import { Problem } from './settings.ts';
 
 /** What the last run left in a file, one line a chain: `debit wallet:… 0 17 k1.…`. None if there is no file. */
@@ -39,4 +38,10 @@ export async function writeHeads(file: string, heads: ChainHeads): Promise<void>
 
 function* linesOf(heads: ChainHeads): Generator<string> {
   for (const [chain, { seq, hash }] of heads) yield `${chain} ${seq} ${hash}\n`;
+}
+
+/** A rename is on the disk only when its folder is. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path);
+  await folder.sync().finally(() => folder.close());
 }

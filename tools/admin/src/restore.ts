@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { isDuplicateKey } from '#libs/mongo';
 import mongoose, { type mongo } from 'mongoose';
-import { backupsAmong, CHECKSUMS } from './backups.ts';
+import { backupsIn, CHECKSUMS } from './backups.ts';
 import { connectTo } from './database.ts';
 import { databaseUri, Problem } from './settings.ts';
 
@@ -19,7 +19,7 @@ const BATCH = 500;
  * repeated. No service may run meanwhile; each makes its indexes when it starts.
  */
 export async function restore(folder: string, given?: string): Promise<void> {
-  const name = given ?? backupsAmong(await readdir(folder)).at(-1);
+  const name = given ?? backupsIn(folder).findLast(({ isComplete }) => isComplete)?.name;
   if (!name) throw new Problem(`there is no backup in ${folder}`);
   const from = join(folder, name);
   const files = await checkedFiles(from);

@@ -46,6 +46,21 @@ describe('the database of a release', () => {
     await expect(insert(`mongodb://${host()}/?directConnection=true`, 'smspay_wallet')).rejects.toMatchObject(UNAUTHORIZED);
   });
 
+  it('gives the user of admin what a backup of all and its restore need', async () => {
+    const backup = uriOf('backup:3', 'admin');
+    await setUp('root:r%2F1', backup);
+    const client = new mongoose.mongo.MongoClient(backup);
+    const things = client.db('smspay_wallet').collection('things');
+    await things.insertOne({});
+    await client.withSession(async (session) => {
+      session.startTransaction({ readConcern: { level: 'snapshot' } });
+      expect(await things.find({}, { session }).toArray()).not.toEqual([]);
+    });
+    expect(await client.db('smspay_wallet').listCollections().toArray()).not.toEqual([]);
+    await client.db('smspay_wallet').dropCollection('things');
+    await client.close();
+  });
+
   it('changes nothing when it runs again, but a password to the one of the URI', async () => {
     const [old, changed] = [uriOf('transactions:1', 'smspay_transactions'), uriOf('transactions:2', 'smspay_transactions')];
     await setUp('root:r%2F1', old);

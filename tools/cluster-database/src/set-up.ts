@@ -13,7 +13,7 @@ const AUTHENTICATION_FAILED = 18;
 
 /**
  * Makes the server at `host` the only member of its replica set, the root user of `adminUri`, and the user of each URI, who may read and
- * write that URI's database and nothing else. What is there already stays; a password becomes that of the URI. `host` must be this
+ * write that URI's database and nothing else, or back up and restore all if it is `admin`. What is there already stays; a password becomes that of the URI. `host` must be this
  * machine's: a mongod with a key file lets it in without a login until the first user is made.
  */
 export async function setUpDatabase(host: string, adminUri: string, userUris: readonly string[]): Promise<void> {
@@ -68,7 +68,8 @@ async function makeFirstUser(admin: mongo.Db, user: string, password: string): P
 async function giveUser(root: mongo.MongoClient, uri: ConnectionString): Promise<void> {
   const database = uri.pathname.slice(1);
   const user = decodeURIComponent(uri.username);
-  const what = { pwd: decodeURIComponent(uri.password), roles: [{ role: 'readWrite', db: database }] };
+  const roles = database === 'admin' ? ['backup', 'restore'] : ['readWrite'];
+  const what = { pwd: decodeURIComponent(uri.password), roles: roles.map((role) => ({ role, db: database })) };
   // In its own database, so that a URI need not say where its user is.
   await root
     .db(database)
