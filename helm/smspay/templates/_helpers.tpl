@@ -140,10 +140,10 @@ fsGroup: 1000
 seccompProfile: { type: RuntimeDefault }
 {{- end }}
 
-{{/* … and of a container. */}}
+{{/* … and of a container. Takes $. */}}
 {{- define "smspay.containerSecurity" -}}
 allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
+readOnlyRootFilesystem: {{ not .Values.image.watch }}
 capabilities: { drop: [ALL] }
 {{- end }}
 

@@ -19,14 +19,11 @@ containers:
   - name: {{ $name }}
     image: {{ include "smspay.image" $root }}
     imagePullPolicy: {{ $root.Values.image.pullPolicy }}
-    {{- $watch := and $root.Values.image.watch $service.port }}
-    command: [node, {{ if $watch }}--watch, {{ end }}dist/{{ $service.path | default (printf "apps/%s/src/main.js" $name) }}]
+    command: [node, {{ if and $root.Values.image.watch $service.port }}--watch, {{ end }}dist/{{ $service.path | default (printf "apps/%s/src/main.js" $name) }}]
     {{- with $service.args }}
     args: {{ toJson . }}
     {{- end }}
-    {{- $security := include "smspay.containerSecurity" $root | fromYaml }}
-    {{- if $watch }}{{- $_ := set $security "readOnlyRootFilesystem" false }}{{- end }}
-    securityContext: {{- toYaml $security | nindent 6 }}
+    securityContext: {{- include "smspay.containerSecurity" $root | nindent 6 }}
     {{- if $service.port }}
     ports: [{ name: http, containerPort: {{ $service.port }} }]
     {{- end }}
