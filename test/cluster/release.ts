@@ -74,6 +74,10 @@ export class Release {
     return helm(['--namespace', this.namespace, ...args], { timeoutMs: 2 * INSTALL_MS });
   }
 
+  async apply(manifest: object): Promise<void> {
+    await kubectl(['--namespace', this.namespace, 'apply', '-f', '-'], { input: JSON.stringify(manifest) });
+  }
+
   async get<T>(...what: string[]): Promise<T> {
     return JSON.parse(await this.kubectl('get', ...what, '--output', 'json')) as T;
   }

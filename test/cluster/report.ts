@@ -9,11 +9,13 @@ export interface Shown {
   ms: number;
 }
 
+const told = ({ sentence, figure, problem, skipped }: Check) =>
+  [sentence, figure ?? problem ?? skipped].filter(Boolean).join(': ');
 const seconds = (ms: number) => `${(ms / 1000).toFixed(0)} s`;
 
 /** A check as the terminal shows it. */
-export const lineOf = ({ sentence, figure, problem, ms }: Check): string =>
-  `${problem ? 'FAILED' : 'ok    '}  ${sentence}${figure ? `: ${figure}` : ''}${problem ? `: ${problem}` : ''} (${seconds(ms)})`;
+export const lineOf = (check: Check): string =>
+  `${check.problem ? 'FAILED ' : check.skipped ? 'skipped' : 'ok     '} ${told(check)} (${seconds(check.ms)})`;
 
 /** Where it ran. */
 export async function headOf(): Promise<string> {
@@ -29,17 +31,16 @@ export async function headOf(): Promise<string> {
 /** The page of a whole run. */
 export function reportOf(head: string, shown: readonly Shown[]): string {
   const checks = shown.flatMap((one) => one.checks);
-  const failed = checks.filter(({ problem }) => problem).length;
+  const count = (which: (check: Check) => unknown) => checks.filter(which).length;
   const parts = shown.map(
     ({ scenario, checks: own, ms }) =>
       `## ${scenario.title}\n\n\`npm run test:cluster -- ${scenario.name}\`, ${seconds(ms)}\n\n${own.map(item).join('\n')}\n`,
   );
   return [
     `# Shown on a cluster\n\nWritten by \`npm run test:cluster -- --report\`. ${head}\n`,
-    `${checks.length - failed} passed, ${failed} failed, ${seconds(shown.reduce((sum, { ms }) => sum + ms, 0))}.\n`,
+    `${count(({ problem, skipped }) => !problem && !skipped)} passed, ${count(({ problem }) => problem)} failed, ${seconds(shown.reduce((sum, { ms }) => sum + ms, 0))}.\n`,
     ...parts,
   ].join('\n');
 }
 
-const item = ({ sentence, figure, problem }: Check) =>
-  `- ${problem ? '**failed**: ' : ''}${sentence}${figure ? `: ${figure}` : ''}${problem ? `: ${problem}` : ''}`;
+const item = (check: Check) => `- ${check.problem ? '**failed**: ' : check.skipped ? '*not tried*: ' : ''}${told(check)}`;

@@ -20,9 +20,17 @@ export interface Check {
   figure?: string;
   /** Why it failed. */
   problem?: string;
+  /** Why it was not tried here. */
+  skipped?: string;
   ms: number;
 }
 
+/** A test cluster may be small: what is asked for decides how much fits, and limits nothing. */
+const SMALL = set({
+  'defaults.resources.requests.cpu': '10m',
+  'nats.resources.requests.cpu': '10m',
+  'mongodb.bundled.resources.requests.cpu': '10m',
+});
 const MONGO_IMAGE = { repository: 'mongo', tag: '8.0' };
 
 /** What scenarios use: images, releases and the checks that are counted. */
@@ -46,7 +54,7 @@ export class Suite {
   ) {
     this.#images = images;
     this.image = `${image.repository}:${image.tag}`;
-    this.#values = [...set({ 'image.repository': image.repository, 'image.tag': image.tag }), ...values];
+    this.#values = [...SMALL, ...set({ 'image.repository': image.repository, 'image.tag': image.tag }), ...values];
     this.#told = told;
     this.killer = new Killer(`${NAME}-test-${this.#run}-killer`, this.image);
   }
@@ -74,6 +82,11 @@ export class Suite {
     } catch (error) {
       this.#told({ sentence, ms: Date.now() - began, problem: (error as Error).message });
     }
+  }
+
+  /** Says what this cluster cannot show. */
+  skip(sentence: string, skipped: string): void {
+    this.#told({ sentence, ms: 0, skipped });
   }
 
   /** A release in a namespace of its own, not installed yet; removed at the end of the scenario. */

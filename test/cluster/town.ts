@@ -4,7 +4,7 @@ import type { PostedWebhook } from '#libs/simulated-twilio';
 import { mongo as driver } from 'mongoose';
 import { PhonesPage } from '../../tools/cluster-test/src/phones-page.ts';
 import { NAME, type PortForward, Release } from './release.ts';
-import { pause } from './run.ts';
+import { pause, until } from './run.ts';
 
 const PORT = 3000;
 const MONGO_PORT = 27017;
@@ -56,6 +56,8 @@ export class Town {
   readonly #free: Pair[] = [];
   readonly #numbers: string[] = [];
   #payments = 0;
+  /** When those under way were due. */
+  readonly #underWay = new Set<number>();
   #sustained: Promise<number> | undefined;
 
   private constructor(release: Release, url: string, page: PhonesPage) {
@@ -73,11 +75,6 @@ export class Town {
 
   close(): void {
     this.#page.close();
-  }
-
-  /** Payments until now. */
-  get payments(): number {
-    return this.#payments;
   }
 
   /** Payments a second that the machine sustains, measured once: people who pay again as soon as they can. */
@@ -105,7 +102,8 @@ export class Town {
     const payNext = async (dueAt: number) => {
       const pair = this.#free.shift();
       if (!pair) throw new Error('everybody has a payment under way');
-      await this.#pay(pair);
+      this.#underWay.add(dueAt);
+      await this.#pay(pair).finally(() => this.#underWay.delete(dueAt));
       latenciesMs.push(performance.now() - dueAt);
       this.#free.push({ payer: pair.payee, payee: pair.payer });
     };
@@ -149,6 +147,18 @@ export class Town {
     };
   }
 
+  /** Waits until all payments that are under way now have both receipts; how long that took, in ms. */
+  async backlogGone(longestMs: number): Promise<number> {
+    const now = performance.now();
+    const left = () => [...this.#underWay].filter((dueAt) => dueAt < now).length;
+    await until(
+      async () => left() === 0,
+      () => `the backlog; ${left()} payments are left of it`,
+      longestMs,
+    );
+    return performance.now() - now;
+  }
+
   /** A payment between two new people. */
   async payOnce(): Promise<void> {
     await this.#needPairs(1);
@@ -156,15 +166,6 @@ export class Town {
     if (!pair) throw new Error('nobody is free');
     await this.#pay(pair);
     this.#free.push(pair);
-  }
-
-  /** Any text of somebody who lives here. */
-  async text(body: string, answer: RegExp, waitMs: number): Promise<void> {
-    await this.#needPairs(1);
-    const [pair] = this.#free;
-    if (!pair) throw new Error('nobody is free');
-    await this.#page.send(pair.payer.number, body);
-    await this.#reads(pair.payer, answer, waitMs);
   }
 
   /** I1–I7, and each payment that anybody was told of told once to both. */
