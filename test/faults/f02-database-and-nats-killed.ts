@@ -55,6 +55,19 @@ describe('F2', () => {
     await ada.receives(/^Balance KES 10\.00/, AGAIN_MS);
   });
 
+  it('lets a service that starts while the database is away wait for it', async () => {
+    const [transactions] = town.of('transactions');
+    if (!transactions) throw new Error('the town has no transactions');
+    await town.killMongo();
+    await transactions.kill();
+    const before = transactions.lines.length;
+    await transactions.start({}, { waitReady: false });
+    const waits = () => transactions.lines.slice(before).some((line) => line.includes('the database is not ready; trying again'));
+    await until(waits, { timeoutMs: AGAIN_MS, what: () => 'a second try to open the database' });
+    await town.bringBackMongo();
+    await transactions.ready(AGAIN_MS);
+  });
+
   it('answers no SMS 2xx that it cannot record', async () => {
     const ada = await town.joins({ name: 'Ada', balance: '10.00' });
     await town.killMongo();

@@ -20,7 +20,9 @@ export class Database {
   async open(lifecycle: Lifecycle): Promise<void> {
     while (lifecycle.accepting) {
       try {
-        if (this.#connection.readyState !== 1) await this.#connection.openUri(this.#uri, connectionOptions);
+        // Answers at once where it is being opened already.
+        await this.#connection.openUri(this.#uri, connectionOptions);
+        await this.#connection.asPromise();
         await ensureIndexes(this.#connection);
         this.#ready = true;
         return;

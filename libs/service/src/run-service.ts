@@ -117,7 +117,7 @@ function rootOf(service: Service<z.ZodObject>, settings: Common, lifecycle: Life
     module: ServiceRoot,
     imports: [
       TerminusModule.forRoot({ errorLogStyle: 'json', logger: false }),
-      ...(uri ? [MongooseModule.forRoot(uri, { ...connectionOptions, lazyConnection: true, onConnectionCreate: quiet })] : []),
+      ...(uri ? [MongooseModule.forRoot(uri, { ...connectionOptions, lazyConnection: true, connectionFactory: quiet })] : []),
       service.module,
     ],
     controllers: [HealthController],
@@ -146,9 +146,10 @@ function rootOf(service: Service<z.ZodObject>, settings: Common, lifecycle: Life
 }
 
 // The first connection may fail; `Database.open` tries again.
-function quiet(connection: Connection): void {
+function quiet(connection: Connection): Connection {
   connection.on('error', (error: unknown) => log.debug({ err: error }, 'database connection'));
   connection.asPromise().catch(() => undefined);
+  return connection;
 }
 
 async function httpAdapter(name: 'fastify' | 'express' = 'fastify'): Promise<AbstractHttpAdapter> {
