@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type MongoServer, startMongo } from '#libs/servers';
 import mongoose from 'mongoose';
@@ -11,6 +12,7 @@ const AUTHENTICATION_FAILED = { code: 18 };
 
 describe('the database of a release', () => {
   const home = mkdtempSync(join(tmpdir(), 'smspay-cluster-database-'));
+  const keyFile = join(home, 'key');
   let server: MongoServer;
   const host = () => `127.0.0.1:${server.port}`;
   const uriOf = (user: string, database: string) => `mongodb://${user}@${host()}/${database}?directConnection=true`;
@@ -27,7 +29,6 @@ describe('the database of a release', () => {
   }
 
   beforeAll(async () => {
-    const keyFile = join(home, 'key');
     writeFileSync(keyFile, 'MDEyMzQ1Njc4OTAxMjM0NTY3ODkw', { mode: 0o400 });
     server = await startMongo({ keyFile });
   }, 120_000);
@@ -59,6 +60,16 @@ describe('the database of a release', () => {
     expect(await client.db('smspay_wallet').listCollections().toArray()).not.toEqual([]);
     await client.db('smspay_wallet').dropCollection('things');
     await client.close();
+  });
+
+  it('waits for a mongod that is not there yet', async () => {
+    const { port } = server;
+    await server.stop();
+    const waiting = setUp('root:r%2F1');
+    // Longer than a client looks for a server.
+    await expect(Promise.race([waiting, pause(4_000, 'waits')])).resolves.toBe('waits');
+    server = await startMongo({ port, keyFile });
+    await waiting;
   });
 
   it('changes nothing when it runs again, but a password to the one of the URI', async () => {

@@ -13,37 +13,39 @@ const AUTHENTICATION_FAILED = 18;
 
 /**
  * Makes the server at `host` the only member of its replica set, the root user of `adminUri`, and the user of each URI, who may read and
- * write that URI's database and nothing else, or back up and restore all if it is `admin`. What is there already stays; a password becomes that of the URI. `host` must be this
- * machine's: a mongod with a key file lets it in without a login until the first user is made.
+ * write that URI's database and nothing else, or back up and restore all if it is `admin`. What is there already stays; a password
+ * becomes that of the URI. `host` must be this machine's: a mongod with a key file lets it in without a login until the first user is made.
  */
 export async function setUpDatabase(host: string, adminUri: string, userUris: readonly string[]): Promise<void> {
-  await asClient(`mongodb://${host}/admin`, async (admin) => {
-    await becomePrimary(admin.db(), host);
-    const { username: root, password } = new ConnectionString(adminUri);
-    const rootUri = `mongodb://${root}:${password}@${host}/admin`;
-    if (!(await canLogIn(rootUri))) await makeFirstUser(admin.db(), decodeURIComponent(root), decodeURIComponent(password));
-    await asClient(rootUri, async (client) => {
-      for (const uri of userUris) await giveUser(client, new ConnectionString(uri));
-    });
+  const { username: root, password } = new ConnectionString(adminUri);
+  const withoutLogin = `mongodb://${host}/admin`;
+  const asRoot = `mongodb://${root}:${password}@${host}/admin`;
+  while (!(await isPrimary(withoutLogin, host))) await pause(POLL_MS);
+  if (!(await canLogIn(asRoot)))
+    await asClient(withoutLogin, ({ admin }) => makeFirstUser(admin, decodeURIComponent(root), decodeURIComponent(password)));
+  await asClient(asRoot, async ({ client }) => {
+    for (const uri of userUris) await giveUser(client, new ConnectionString(uri));
   });
 }
 
-/** Waits until the server takes writes, which a replica set that was never initiated does not before it is. */
-async function becomePrimary(admin: mongo.Db, host: string): Promise<void> {
-  for (;;) {
-    const hello = await admin
-      .command({ hello: 1 })
-      .catch((error: Error) => log.info({ reason: error.message }, 'mongod is not there yet'));
-    if (hello?.['isWritablePrimary']) return;
-    // By 127.0.0.1 and not by the pod's name: a member that cannot find itself at its start, when the name may be unknown yet, stays out.
-    if (hello?.['isreplicaset']) await admin.command({ replSetInitiate: { _id: REPLICA_SET, members: [{ _id: 0, host }] } });
-    await pause(POLL_MS);
+/** Whether the server takes writes. Initiates its replica set where it never was. */
+async function isPrimary(uri: string, host: string): Promise<boolean> {
+  try {
+    return await asClient(uri, async ({ admin }) => {
+      const hello = await admin.command({ hello: 1 });
+      // By 127.0.0.1 and not by the pod's name: a member that cannot find itself at its start, when the name may be unknown yet, stays out.
+      if (hello['isreplicaset']) await admin.command({ replSetInitiate: { _id: REPLICA_SET, members: [{ _id: 0, host }] } });
+      return Boolean(hello['isWritablePrimary']);
+    });
+  } catch (error) {
+    log.info({ err: error }, 'mongod is not ready; looking again');
+    return false;
   }
 }
 
 async function canLogIn(uri: string): Promise<boolean> {
   try {
-    await asClient(uri, (client) => client.db().command({ ping: 1 }));
+    await asClient(uri, ({ admin }) => admin.command({ ping: 1 }));
     return true;
   } catch (error) {
     if (codeOf(error) === AUTHENTICATION_FAILED) return false;
@@ -80,10 +82,11 @@ async function giveUser(root: mongo.MongoClient, uri: ConnectionString): Promise
     });
 }
 
-async function asClient<T>(uri: string, use: (client: mongo.MongoClient) => Promise<T>): Promise<T> {
+/** A client for one use: one whose first connection failed stays closed. */
+async function asClient<T>(uri: string, use: (as: { client: mongo.MongoClient; admin: mongo.Db }) => Promise<T>): Promise<T> {
   const client = new mongoose.mongo.MongoClient(uri, { directConnection: true, serverSelectionTimeoutMS: 3_000 });
   try {
-    return await use(client);
+    return await use({ client, admin: client.db('admin') });
   } finally {
     await client.close();
   }
