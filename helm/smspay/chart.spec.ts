@@ -297,6 +297,16 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
     expect(theOne('ServiceAccount', 'shop', manifests)).toContain('of: ours');
   });
 
+  it('stops a service with its autoscaler', () => {
+    const { manifests } = helm(
+      'template',
+      ...PRODUCTION,
+      ...set('services.wallet.autoscaling.enabled=true', 'services.wallet.replicas=0'),
+    );
+    expect(theOne('Deployment', 'shop-wallet', manifests)).toContain('\n  replicas: 0\n');
+    expect(manifests.filter((manifest) => manifest.includes('kind: HorizontalPodAutoscaler'))).toEqual([]);
+  });
+
   it('names on Azure the Secrets that the example brings there, with the keys that are read', () => {
     const files = ['-f', `${CHART}/values-production.yaml`, '-f', `${CHART}/values-azure.yaml`];
     const { manifests } = helm(
@@ -307,12 +317,10 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
     const brought: { spec: { secretObjects: { secretName: string; data: { key: string }[] }[] } } = parse(
       readFileSync(`${CHART}/examples/secrets-store-csi.yaml`, 'utf8'),
     );
-    const read = SERVICES.flatMap((name) => {
-      const deployment = theOne('Deployment', `shop-${name}`, manifests);
-      const variables = deployment.matchAll(/secretKeyRef: { name: "?(smspay-[\w-]+)"?, key: ([\w-]+) }/g);
-      const files = deployment.matchAll(/secretName: "(smspay-[\w-]+)"/g);
-      return [...variables, ...files].map(([, secret, key = 'keys.json']) => `${secret}/${key}`);
-    });
+    const rendered = manifests.join();
+    const variables = rendered.matchAll(/secretKeyRef: { name: "?(smspay-[\w-]+)"?, key: ([\w-]+) }/g);
+    const keyFiles = rendered.matchAll(/secretName: "(smspay-[\w-]+)"/g);
+    const read = [...variables, ...keyFiles].map(([, secret, key = 'keys.json']) => `${secret}/${key}`);
     expect(new Set(read)).toEqual(
       new Set(brought.spec.secretObjects.flatMap(({ secretName, data }) => data.map(({ key }) => `${secretName}/${key}`))),
     );
