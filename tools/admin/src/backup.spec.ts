@@ -112,6 +112,14 @@ describe('admin backup and restore', () => {
     expect(check).toBe(`${one}/things.bson.gz: OK\n${other}/claims.bson.gz: OK\n`);
   });
 
+  it('leave nothing of databases that are empty, or half restored', async () => {
+    for (const database of [one, other]) await client.db(database).createCollection('things');
+    expect(await backUp()).toMatchObject({ code: 0, printed: expect.stringContaining('there is nothing to keep') });
+    expect(backups()).toEqual([]);
+    await client.db(one).createCollection('restoring');
+    expect(await backUp()).toMatchObject({ code: 1, printed: `a backup is being restored into ${one}\n` });
+  });
+
   it('refuse databases that are not empty, and go on where a restore stopped', async () => {
     await collection(one, 'things').insertMany([{ _id: 1 }, { _id: 2 }]);
     await collection(other, 'claims').insertOne({ _id: 1 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import type { Connection, mongo } from 'mongoose';
-import { backupsIn, CHECKSUMS, nameOf } from './backups.ts';
+import { backupsIn, CHECKSUMS, nameOf, RESTORING } from './backups.ts';
 import { connectTo } from './database.ts';
 import { databaseUri, Problem } from './settings.ts';
 
@@ -20,12 +20,18 @@ export async function backUp(folder: string, databases: readonly string[], keep:
   const connection = await connectTo(databaseUri());
   try {
     const name = nameOf(new Date());
-    const sums = await atOneMoment(connection, async (session) => {
-      const files: string[] = [];
-      for (const database of databases) files.push(...(await copyDatabase(connection, database, join(folder, name), session)));
-      return files;
+    const files = await atOneMoment(connection, async (session) => {
+      const copied: Copied[] = [];
+      for (const database of databases) copied.push(...(await copyDatabase(connection, database, join(folder, name), session)));
+      return copied;
     });
-    await writeFile(join(folder, name, CHECKSUMS), sums.join(''), { flush: true });
+    if (files.every(({ documents }) => documents === 0)) {
+      // Of a cluster into which nothing was restored yet: it must not become the newest.
+      console.log('the databases are empty: there is nothing to keep');
+      await rm(join(folder, name), { recursive: true });
+      return;
+    }
+    await writeFile(join(folder, name, CHECKSUMS), files.map(({ sum, file }) => `${sum}  ${file}\n`).join(''), { flush: true });
     console.log(`${name} is complete`);
     await prune(folder, name, keep);
   } catch (error) {
@@ -49,18 +55,26 @@ async function atOneMoment<T>(connection: Connection, read: (session: mongo.Clie
   }
 }
 
-/** Copies a database's collections; their lines for the checksums. */
+interface Copied {
+  file: string;
+  documents: number;
+  sum: string;
+}
+
+/** Copies a database's collections. */
 async function copyDatabase(
   connection: Connection,
   name: string,
   folder: string,
   session: mongo.ClientSession,
-): Promise<string[]> {
+): Promise<Copied[]> {
   const database = connection.getClient().db(name);
   const collections = await database.listCollections({ type: 'collection' }, { nameOnly: true }).toArray();
   if (collections.length === 0) throw new Problem(`${name} has no collections: is it the name of the database?`);
+  if (collections.some((collection) => collection.name === RESTORING))
+    throw new Problem(`a backup is being restored into ${name}`);
   await mkdir(join(folder, name), { recursive: true });
-  const lines: string[] = [];
+  const copied: Copied[] = [];
   for (const { name: collection } of collections) {
     const file = join(name, `${collection}.bson.gz`);
     const hash = createHash('sha256');
@@ -84,10 +98,10 @@ async function copyDatabase(
       },
       createWriteStream(join(folder, file), { flush: true }),
     );
-    lines.push(`${hash.digest('hex')}  ${file}\n`);
+    copied.push({ file, documents, sum: hash.digest('hex') });
     console.log(`${name}.${collection}: ${documents} documents`);
   }
-  return lines;
+  return copied;
 }
 
 /** Removes what is older than the newest `keep`, and what an earlier one left that was not completed. */

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 /** The last file that is written of a backup, so there only in a complete one: its lines are as `sha256sum --check` reads them. */
 export const CHECKSUMS = 'SHA256SUMS';
 
+/** A collection that says which backup is being restored into its database: that one, and no other, may be gone on with. */
+export const RESTORING = 'restoring';
+
 /** A backup is named by the time it was begun, UTC, so names are in order of age. */
 const NAME = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ$/;
 

@@ -6,12 +6,10 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { isDuplicateKey } from '#libs/mongo';
 import mongoose, { type mongo } from 'mongoose';
-import { backupsIn, CHECKSUMS } from './backups.ts';
+import { backupsIn, CHECKSUMS, RESTORING } from './backups.ts';
 import { connectTo } from './database.ts';
 import { databaseUri, Problem } from './settings.ts';
 
-/** A collection that says which backup is being restored into its database: that one, and no other, may be gone on with. */
-const RESTORING = 'restoring';
 const BATCH = 500;
 
 /**
