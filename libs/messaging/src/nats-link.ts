@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Asker, inboxPrefix } from '#libs/contracts';
 import { log } from '#libs/process';
-import { connect, type ConnectionOptions, ErrorCode, Events, type NatsConnection, type NatsError, nkeyAuthenticator } from 'nats';
+import { connect, type ConnectionOptions, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
 
 /** Where NATS is, who we are there, and who vouches for it. */
 export interface NatsSettings {
@@ -72,7 +72,7 @@ export class NatsLink {
           maxPingOut: 2,
         });
       } catch (error) {
-        const reason = reasonOf(error as NatsError);
+        const reason = (error as Error).message;
         if (reason !== said) log.warn({ reason, url: this.#settings.NATS_URL }, 'NATS does not take us; trying again');
         said = reason;
       }
@@ -89,11 +89,10 @@ export class NatsLink {
       process.exit(1);
     });
     for await (const status of connection.status()) {
-      if (status.type === Events.Disconnect) this.#connected = false;
-      if (status.type === Events.Reconnect) this.#connected = true;
-      if (status.type === Events.Disconnect || status.type === Events.Reconnect) log.warn({ event: status.type }, 'NATS');
-      if (status.type === Events.Error)
-        log.error({ error: String(status.data), permission: status.permissionContext }, 'NATS refused something');
+      if (status.type === 'disconnect') this.#connected = false;
+      if (status.type === 'reconnect') this.#connected = true;
+      if (status.type === 'disconnect' || status.type === 'reconnect') log.warn({ event: status.type }, 'NATS');
+      if (status.type === 'error') log.error({ err: status.error }, 'NATS refused something');
     }
   }
 
@@ -108,8 +107,4 @@ export class NatsLink {
     if (this.#connected) await this.#connection?.flush().catch(() => undefined);
     await this.#connection?.close();
   }
-}
-
-function reasonOf({ code, message }: NatsError): string {
-  return code === ErrorCode.ServerOptionNotAvailable ? 'NATS_CA is set and the server does not speak TLS' : message;
 }

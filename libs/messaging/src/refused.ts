@@ -1,4 +1,4 @@
-import type { NatsConnection } from 'nats';
+import { type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
 
 type Act = (connection: NatsConnection, subject: string, told: (error: Error | null) => void) => void;
 
@@ -6,7 +6,8 @@ type Act = (connection: NatsConnection, subject: string, told: (error: Error | n
 export async function refusedOf(connection: NatsConnection, subjects: readonly string[], act: Act): Promise<string[]> {
   const refused = new Set<string>();
   void (async () => {
-    for await (const status of connection.status()) if (status.permissionContext) refused.add(status.permissionContext.subject);
+    for await (const status of connection.status())
+      if (status.type === 'error' && status.error instanceof PermissionViolationError) refused.add(status.error.subject);
   })();
   for (const subject of subjects) {
     act(connection, subject, (error) => error && refused.add(subject));

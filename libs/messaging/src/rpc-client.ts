@@ -1,6 +1,6 @@
 import type { Contract, RequestOf, ResponseOf, RpcFault } from '#libs/contracts';
 import { histogram, span, SpanKind, traceparent } from '#libs/process';
-import { headers, NatsError } from 'nats';
+import { headers } from '@nats-io/transport-node';
 import { decode, encode } from 'zod';
 import { TakerFailed, Unavailable } from './faults.ts';
 import type { NatsLink } from './nats-link.ts';
@@ -52,15 +52,11 @@ export class RpcClient {
     sent.set(DEADLINE_HEADER, String(Date.now() + timeoutMs));
     const trace = traceparent();
     if (trace) sent.set(TRACE_HEADER, trace);
-    try {
-      const message = await connection.request(subject, text.encoder.encode(JSON.stringify(request)), {
-        timeout: timeoutMs,
-        headers: sent,
+    const message = await connection
+      .request(subject, text.encoder.encode(JSON.stringify(request)), { timeout: timeoutMs, headers: sent })
+      .catch((error: unknown) => {
+        throw new Unavailable(subject, { cause: error });
       });
-      return JSON.parse(text.decoder.decode(message.data)) as Reply;
-    } catch (error) {
-      if (error instanceof NatsError) throw new Unavailable(subject, { cause: error });
-      throw error;
-    }
+    return JSON.parse(text.decoder.decode(message.data)) as Reply;
   }
 }

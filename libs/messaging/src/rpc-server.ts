@@ -2,7 +2,7 @@ import { Catch, type ExceptionFilter } from '@nestjs/common';
 import { type CustomTransportStrategy, MessagePattern, Server } from '@nestjs/microservices';
 import type { Contract } from '#libs/contracts';
 import { log, span, SpanKind } from '#libs/process';
-import type { Msg, Subscription } from 'nats';
+import type { Msg, Subscription } from '@nats-io/transport-node';
 import { lastValueFrom, throwError } from 'rxjs';
 import { decode, encode, ZodError } from 'zod';
 import { faultOf, Unavailable } from './faults.ts';

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { rpc } from '#libs/contracts';
 import { type NatsServer, startNats } from '#libs/servers';
-import { connect } from 'nats';
+import { connect } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { TakerFailed, Unavailable } from './faults.ts';
 import { NatsLink } from './nats-link.ts';
@@ -81,7 +81,7 @@ describe('a question over NATS', () => {
       return { twice: 2 * n };
     };
     const raw = await connect({ servers: nats.url });
-    const { headers } = await import('nats');
+    const { headers } = await import('@nats-io/transport-node');
     const late = headers();
     late.set(DEADLINE_HEADER, String(Date.now() - 1));
     raw.publish(Double.subject, JSON.stringify({ n: 1 }), { headers: late });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Asker, ASKERS, type Permissions, permissionsOf } from '#libs/contracts';
 import getPort from 'get-port';
-import { nkeys } from 'nats';
+import { nkeys } from '@nats-io/transport-node';
 import { findPython, installByGo, installByPip, type Log } from './install.ts';
 import { makeOnce } from './make-once.ts';
 import { startServer, takesConnections } from './server-process.ts';
@@ -102,23 +102,16 @@ export async function natsCredentials(dir: string): Promise<{ users: NatsUser[];
   const seedFiles: Partial<Record<Asker, string>> = {};
   for (const asker of ASKERS) {
     const file = join(dir, `${asker}.nk`);
-    const seed = makeOnce(file, () => new TextDecoder().decode(keys.createUser().getSeed()));
+    const seed = makeOnce(file, () => new TextDecoder().decode(nkeys.createUser().getSeed()));
     users.push({
       name: asker,
-      nkey: keys.fromSeed(new TextEncoder().encode(seed)).getPublicKey(),
+      nkey: nkeys.fromSeed(new TextEncoder().encode(seed)).getPublicKey(),
       permissions: permissionsOf(asker),
     });
     seedFiles[asker] = file;
   }
   return { users, seedFiles: seedFiles as Record<Asker, string> };
 }
-
-// The package declares `nkeys` as any.
-interface KeyPair {
-  getPublicKey(): string;
-  getSeed(): Uint8Array;
-}
-const keys: { createUser(): KeyPair; fromSeed(seed: Uint8Array): KeyPair } = nkeys;
 
 /** The server's configuration language takes JSON. */
 function configOf(port: number, users: NatsOptions['users'], tls: NatsOptions['tls']): string {

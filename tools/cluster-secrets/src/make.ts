@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Asker, ASKERS, permissionsOf } from '#libs/contracts';
-import { nkeys } from 'nats';
+import { nkeys } from '@nats-io/transport-node';
 import { isDue, makeAuthority, makeServer } from './certificates.ts';
 import type { SecretData, Secrets } from './cluster.ts';
 
@@ -60,9 +60,9 @@ export async function makeSecrets(secrets: Secrets, wanted: Wanted, made: (name:
     const { name, namespace, replicas } = wanted.nats;
     const users: { asker: Asker; nkey: string }[] = [];
     for (const asker of ASKERS) {
-      const { seed } = await once(`${name}-${asker}`, () => ({ seed: new TextDecoder().decode(keys.createUser().getSeed()) }));
+      const { seed } = await once(`${name}-${asker}`, () => ({ seed: new TextDecoder().decode(nkeys.createUser().getSeed()) }));
       if (!seed) throw new Error(`Secret ${name}-${asker} must have the key seed`);
-      users.push({ asker, nkey: keys.fromSeed(new TextEncoder().encode(seed)).getPublicKey() });
+      users.push({ asker, nkey: nkeys.fromSeed(new TextEncoder().encode(seed)).getPublicKey() });
     }
     const { 'ca.crt': ca = '', 'ca.key': caKey = '' } = await once(`${name}-ca`, async () => {
       const { certificate, key } = await makeAuthority(`${name}-ca`);
@@ -88,13 +88,6 @@ export async function makeSecrets(secrets: Secrets, wanted: Wanted, made: (name:
 }
 
 const newPassword = () => randomBytes(24).toString('hex');
-
-// The package declares `nkeys` as any.
-interface KeyPair {
-  getPublicKey(): string;
-  getSeed(): Uint8Array;
-}
-const keys: { createUser(): KeyPair; fromSeed(seed: Uint8Array): KeyPair } = nkeys;
 
 /** The configuration of each server of the bundled NATS; its language takes JSON. No JetStream: MongoDB is the record. */
 function natsConfig(name: string, replicas: number, users: readonly { asker: Asker; nkey: string }[]) {

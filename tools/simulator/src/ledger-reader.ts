@@ -1,6 +1,6 @@
 import { ReadLedger } from '#libs/contracts';
 import { natsOptions, type NatsSettings } from '#libs/messaging';
-import { connect, headers, type NatsConnection } from 'nats';
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { decode, encode } from 'zod';
 import type { LedgerPart } from './live.ts';
 
