@@ -130,7 +130,7 @@ describe('the runbooks', () => {
     for (const command of new Set(asked)) {
       const [words = ''] = command.split(/ (?:-- |\| )/);
       const [, verb = '', more = ''] = words.split(' ');
-      const help = run('kubectl', verb, ...(verb === 'rollout' || verb === 'top' ? [more] : []), '--help');
+      const help = run('kubectl', verb, ...(['create', 'rollout', 'top'].includes(verb) ? [more] : []), '--help');
       expect(help).toContain(`\nUsage:\n  kubectl ${verb}`);
       for (const [option] of words.matchAll(/ --?[a-z][a-z-]*/g))
         expect(help).toMatch(new RegExp(`^ +.*${option.trim()}[=,: ]`, 'm'));

@@ -1,3 +1,4 @@
+import { alerts } from './alerts.ts';
 import { autoscaler } from './autoscaler.ts';
 import { chart } from './chart.ts';
 import { drained } from './drained.ts';
@@ -21,6 +22,7 @@ export const SCENARIOS: readonly Scenario[] = [
   rolled,
   killed,
   natsAway,
+  alerts,
   drained,
   autoscaler,
   versions,
