@@ -84,36 +84,16 @@ async function startStranger(release: Release, image: string): Promise<void> {
 
 /** Tries all that the credential of this pod may not do; prints what NATS let it do nevertheless. */
 const FORBIDDEN = (asker: string) => `
-  import { readFileSync } from 'node:fs';
-  import { ASKERS, CONTRACTS, inboxPrefix, permissionsOf } from '#libs/contracts';
-  import { connect, nkeyAuthenticator } from 'nats';
-  const { NATS_URL, NATS_CREDS, NATS_CA } = process.env;
-  const nats = await connect({
-    servers: NATS_URL.split(','),
-    inboxPrefix: inboxPrefix('${asker}'),
-    authenticator: nkeyAuthenticator(readFileSync(NATS_CREDS)),
-    ...(NATS_CA ? { tls: { caFile: NATS_CA } } : {}),
-  });
-  const refused = new Set();
-  void (async () => {
-    for await (const { permissionContext } of nats.status())
-      if (permissionContext) refused.add(permissionContext.operation + ' ' + permissionContext.subject);
-  })();
-  const others = ASKERS.filter((asker) => asker !== '${asker}').map((asker) => inboxPrefix(asker) + '.x');
-  const subjects = [...CONTRACTS.map(({ subject }) => subject), 'anything', '$SYS.REQ.SERVER.PING', ...others];
-  const may = permissionsOf('${asker}');
-  const tried = [];
-  for (const subject of subjects) {
-    if (!may.publish.includes(subject)) {
-      tried.push('publish ' + subject);
-      nats.publish(subject, '{}');
-    }
-    tried.push('subscription ' + subject);
-    nats.subscribe(subject, { callback: () => {} });
-    await nats.flush(); // a refusal comes before the answer to this ping
-  }
-  await new Promise(setImmediate);
-  console.log(JSON.stringify({ tried: tried.length, allowed: tried.filter((one) => !refused.has(one)) }));
+  import { inboxPrefix, permissionsOf, TRIED_SUBJECTS } from '#libs/contracts';
+  import { natsOptions, refusedOf } from '#libs/messaging';
+  import { connect } from '@nats-io/transport-node';
+  const nats = await connect(natsOptions('${asker}', process.env));
+  const asking = TRIED_SUBJECTS.filter((subject) => !permissionsOf('${asker}').publish.includes(subject));
+  const listening = TRIED_SUBJECTS.filter((subject) => subject !== inboxPrefix('${asker}') + '.x');
+  const asked = await refusedOf(nats, asking, (_, subject) => nats.publish(subject, '{}'));
+  const heard = await refusedOf(nats, listening, (_, subject, callback) => nats.subscribe(subject, { callback }));
+  const allowed = [...asking.filter((subject) => !asked.includes(subject)), ...listening.filter((subject) => !heard.includes(subject))];
+  console.log(JSON.stringify({ tried: asking.length + listening.length, allowed }));
   process.exit();`;
 
 export const subjects: Scenario = {
