@@ -143,7 +143,9 @@ for (const [name, check] of checks) {
     console.log(`ok      ${name}`);
   } catch (error) {
     failed += 1;
-    console.log(`FAILED  ${name}: ${(error as Error).message}`);
+    // fetch says why it failed only in its cause.
+    const { message, cause } = error as Error;
+    console.log(`FAILED  ${name}: ${cause instanceof Error ? cause.message : message}`);
   }
 }
 console.log(`${checks.length - failed} passed, ${failed} failed`);
