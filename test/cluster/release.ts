@@ -52,12 +52,19 @@ export class Release {
     await this.kubectl('label', 'namespace', this.namespace, 'pod-security.kubernetes.io/enforce=restricted');
   }
 
-  async install(more: readonly string[] = []): Promise<void> {
-    await this.helm(['install', NAME, CHART, ...this.#values, ...more, '--wait', '--timeout', `${INSTALL_MS / 1000}s`]);
+  install(more: readonly string[] = []): Promise<void> {
+    return this.#deploy('install', more);
   }
 
-  async upgrade(more: readonly string[] = []): Promise<void> {
-    await this.helm(['upgrade', NAME, CHART, ...this.#values, ...more, '--wait', '--timeout', `${INSTALL_MS / 1000}s`]);
+  upgrade(more: readonly string[] = []): Promise<void> {
+    return this.#deploy('upgrade', more);
+  }
+
+  async #deploy(how: 'install' | 'upgrade', more: readonly string[]): Promise<void> {
+    const options = [...this.#values, ...more, '--wait', '--timeout', `${INSTALL_MS / 1000}s`];
+    await this.helm([how, NAME, CHART, ...options]).catch(async (error: Error) => {
+      throw new Error(`${error.message}\n${await this.kubectl('get', 'pods')}`, { cause: error });
+    });
   }
 
   /** Removes the namespace and all that is in it. */

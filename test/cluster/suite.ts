@@ -29,7 +29,6 @@ export interface Check {
 const SMALL = set({
   'defaults.resources.requests.cpu': '10m',
   'nats.resources.requests.cpu': '10m',
-  'mongodb.bundled.resources.requests.cpu': '10m',
 });
 const MONGO_IMAGE = { repository: 'mongo', tag: '8.0' };
 

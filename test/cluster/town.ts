@@ -86,7 +86,7 @@ export class Town {
   }
 
   /** Half of what is sustained, while `act` goes on and a little longer. Then I1–I7, and each receipt once. */
-  async underHalfLoad(act: () => Promise<unknown>, longestMs = 30_000): Promise<Seen> {
+  async underHalfLoad(act: () => Promise<unknown>, longestMs = 60_000): Promise<Seen> {
     const perSecond = (await this.sustained()) / 2;
     await this.#needPairs(Math.ceil((perSecond * longestMs) / 1_000));
     const seen = await this.pays({ perSecond }, act);
