@@ -6,6 +6,7 @@ import { budget, restricted } from './guarded.ts';
 import { databaseKilled, killed, natsAway } from './killed.ts';
 import { life } from './life.ts';
 import { network, subjects } from './network.ts';
+import { restore } from './restore.ts';
 import { rolled } from './rolled.ts';
 import { speed } from './speed.ts';
 import type { Scenario } from './suite.ts';
@@ -28,4 +29,5 @@ export const SCENARIOS: readonly Scenario[] = [
   versions,
   speed,
   databaseKilled,
+  restore,
 ];

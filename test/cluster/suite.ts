@@ -29,6 +29,8 @@ export interface Check {
 const SMALL = set({
   'defaults.resources.requests.cpu': '10m',
   'nats.resources.requests.cpu': '10m',
+  'verify.resources.requests.cpu': '10m',
+  'backup.resources.requests.cpu': '10m',
 });
 const MONGO_IMAGE = { repository: 'mongo', tag: '8.0' };
 

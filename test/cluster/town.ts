@@ -77,6 +77,11 @@ export class Town {
     this.#page.close();
   }
 
+  /** Payments of which both people were told. */
+  get payments(): number {
+    return this.#payments;
+  }
+
   /** Payments a second that the machine sustains, measured once: people who pay again as soon as they can. */
   sustained(): Promise<number> {
     this.#sustained ??= this.pays({ payers: PAYERS }, () => pause(20_000)).then(
