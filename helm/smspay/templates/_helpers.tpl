@@ -77,11 +77,11 @@ of a Job. Takes $.
 {{ ternary (printf "%s-simulated-twilio" .Release.Name) .Values.twilio.existingSecret .Values.simulator.enabled }}
 {{- end }}
 
-{{/* A checksum of the Secrets that the values name: one that changed rolls the pods at the next upgrade. Takes $. */}}
+{{/* A checksum of the Secrets that the values name, and of NATS' CA: one that changed rolls the pods at the next upgrade. Takes $. */}}
 {{- define "smspay.secretsChecksum" -}}
 {{- $names := list .Values.twilio.existingSecret .Values.mongodb.existingSecret .Values.nats.existingSecret -}}
 {{- range .Values.keys -}}{{- $names = append $names .existingSecret -}}{{- end -}}
-{{- $data := list -}}
+{{- $data := list (include "smspay.natsRenewed" .) -}}
 {{- range compact $names | uniq -}}{{- $data = append $data (dig "data" dict (lookup "v1" "Secret" $.Release.Namespace .)) -}}{{- end -}}
 {{- toJson $data | sha256sum -}}
 {{- end }}
@@ -235,6 +235,16 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{/* Where NATS is. Takes $. */}}
 {{- define "smspay.natsUrl" -}}
 {{ .Values.nats.url | default (printf "nats://%s-nats:4222" .Release.Name) }}
+{{- end }}
+
+{{/* The revision of the release that made the certificate of NATS anew: this one, where its CA was deleted. Takes $. */}}
+{{- define "smspay.natsRenewed" -}}
+{{- $certificate := lookup "v1" "Secret" .Release.Namespace (printf "%s-nats-tls" .Release.Name) -}}
+{{- if and $certificate (not (lookup "v1" "Secret" .Release.Namespace (printf "%s-nats-ca" .Release.Name))) -}}
+{{ .Release.Revision }}
+{{- else -}}
+{{ dig "data" "renewed" "" $certificate | b64dec }}
+{{- end -}}
 {{- end }}
 
 {{/* A NATS credential as the file path of a projected volume. Takes (list $ credential path). */}}

@@ -6,6 +6,7 @@ import { makeSecrets } from './make.ts';
 const settings = z.object({
   RELEASE: z.string().min(1),
   NAMESPACE: z.string().min(1),
+  REVISION: z.string().min(1),
   KEYS: z.string().transform((list) => list.split(',').filter(Boolean)),
   SIMULATED_TWILIO: z.string().optional(),
   MONGODB: z.string().optional(),
@@ -19,7 +20,7 @@ const settings = z.object({
   NATS_REPLICAS: z.coerce.number().int().min(1).default(3),
 });
 
-const { RELEASE, NAMESPACE, KEYS, SIMULATED_TWILIO, MONGODB, MONGODB_KIND, MONGODB_DATABASES, NATS, NATS_REPLICAS } =
+const { RELEASE, NAMESPACE, REVISION, KEYS, SIMULATED_TWILIO, MONGODB, MONGODB_KIND, MONGODB_DATABASES, NATS, NATS_REPLICAS } =
   settings.parse(process.env);
 const labels = { 'app.kubernetes.io/name': 'smspay', 'app.kubernetes.io/instance': RELEASE };
 await makeSecrets(
@@ -28,7 +29,7 @@ await makeSecrets(
     keys: KEYS,
     simulatedTwilio: SIMULATED_TWILIO || undefined,
     mongodb: MONGODB ? { name: MONGODB, kind: MONGODB_KIND, databases: MONGODB_DATABASES } : undefined,
-    nats: NATS ? { name: NATS, namespace: NAMESPACE, replicas: NATS_REPLICAS } : undefined,
+    nats: NATS ? { name: NATS, namespace: NAMESPACE, replicas: NATS_REPLICAS, revision: REVISION } : undefined,
   },
   (name) => console.log(`made Secret ${name}`),
 );

@@ -17,9 +17,9 @@ export interface Wanted {
   mongodb?: { name: string; kind: 'bundled' | 'operator'; databases: Readonly<Record<string, string>> } | undefined;
   /**
    * The bundled NATS: its Secrets are `<name>-<asker>` with `seed`; `<name>-ca` with `ca.crt` and `ca.key`; `<name>-tls` with the servers'
-   * `tls.crt` and `tls.key`, and `ca.crt`; `<name>-config` with `nats.conf`.
+   * `tls.crt` and `tls.key`, `ca.crt`, and `renewed`, the revision of the release that made them anew; `<name>-config` with `nats.conf`.
    */
-  nats?: { name: string; namespace: string; replicas: number } | undefined;
+  nats?: { name: string; namespace: string; replicas: number; revision: string } | undefined;
 }
 
 /**
@@ -57,7 +57,7 @@ export async function makeSecrets(secrets: Secrets, wanted: Wanted, made: (name:
     }
   }
   if (wanted.nats) {
-    const { name, namespace, replicas } = wanted.nats;
+    const { name, namespace, replicas, revision } = wanted.nats;
     const users: { asker: Asker; nkey: string }[] = [];
     for (const asker of ASKERS) {
       const { seed } = await once(`${name}-${asker}`, () => ({ seed: new TextDecoder().decode(nkeys.createUser().getSeed()) }));
@@ -76,8 +76,7 @@ export async function makeSecrets(secrets: Secrets, wanted: Wanted, made: (name:
     };
     const { 'tls.crt': certificate = '' } = await once(`${name}-tls`, certify);
     if (isDue(certificate, ca)) {
-      // The date rolls the servers at the upgrade after this one.
-      await secrets.replace(`${name}-tls`, { ...(await certify()), renewed: new Date().toISOString() });
+      await secrets.replace(`${name}-tls`, { ...(await certify()), renewed: revision });
       made(`${name}-tls`);
     }
     const config = `${name}-config`;
