@@ -78,6 +78,23 @@ export const restore: Scenario = {
           page.close();
         }
       });
+      await suite.check(
+        'a ledger that lost its newest transfer fails the verification, by the heads of the one before',
+        async () => {
+          await runJob(after, 'verify', 'verify-whole');
+          await after.node(`deploy/${NAME}-admin`, LOSE_THE_NEWEST);
+          const lost = await runJob(after, 'verify', 'verify-lost', 'failed');
+          const problem = /PROBLEM (.*ends with seq.*)/.exec(lost)?.[1];
+          if (!problem) throw new Error(lost);
+          return problem;
+        },
+      );
+      await suite.check('without these heads it begins anew, as after a restore in place', async () => {
+        await after.kubectl('delete', 'pvc', `${NAME}-heads`);
+        await after.upgrade();
+        const anew = await runJob(after, 'verify', 'verify-anew');
+        if (!anew.includes('the ends of 0 chains') || !anew.endsWith('no problems\n')) throw new Error(anew);
+      });
     } finally {
       await rm(backups, { recursive: true });
     }
@@ -93,11 +110,13 @@ const inWallet = (answer: string) => `
 const COUNT_PAYMENTS = inWallet(`await client.db().collection('transfers').countDocuments({ kind: 'payment' })`);
 const ANY_NUMBER = inWallet(`(await client.db().collection('wallets').findOne({}, { sort: { at: 1 } })).number`);
 
+const LOSE_THE_NEWEST = inWallet(`await client.db().collection('transfers').findOneAndDelete({}, { sort: { at: -1 } })`);
+
 /** Runs a CronJob's Job at once; what it printed. */
-async function runJob(release: Release, name: string): Promise<string> {
-  await release.kubectl('create', 'job', `--from=cronjob/${NAME}-${name}`, name);
-  await release.kubectl('wait', '--for=condition=complete', `job/${name}`, '--timeout=120s');
-  return release.kubectl('logs', `job/${name}`);
+async function runJob(release: Release, cronJob: string, job = cronJob, ends = 'complete'): Promise<string> {
+  await release.kubectl('create', 'job', `--from=cronjob/${NAME}-${cronJob}`, job);
+  await release.kubectl('wait', `--for=condition=${ends}`, `job/${job}`, '--timeout=180s');
+  return release.kubectl('logs', `job/${job}`);
 }
 
 /** As docs/backup.md has it: a pod that mounts the claim of the backups. */
