@@ -22,6 +22,17 @@ export interface Pod {
   };
 }
 
+/** A Deployment or StatefulSet. */
+interface Owner {
+  metadata: { generation: number };
+  spec: { replicas: number };
+  status: { observedGeneration?: number; replicas?: number; updatedReplicas?: number; availableReplicas?: number };
+}
+
+const isSettled = ({ metadata, spec: { replicas }, status }: Owner) =>
+  status.observedGeneration === metadata.generation &&
+  [status.replicas, status.updatedReplicas, status.availableReplicas].every((count) => (count ?? 0) === replicas);
+
 export const isReady = (pod: Pod) =>
   !pod.metadata.deletionTimestamp &&
   (pod.status.conditions ?? []).some(({ type, status }) => type === 'Ready' && status === 'True');
@@ -113,10 +124,14 @@ export class Release {
     return forward;
   }
 
-  /** Waits until all Deployments and StatefulSets are rolled out. */
+  /** Waits until all pods are as they should be, and those that stop are gone. */
   async settled(): Promise<void> {
-    const names = (await this.kubectl('get', 'deployments,statefulsets', '--output', 'name')).trim().split('\n');
-    for (const name of names) await this.kubectl('rollout', 'status', name, '--timeout', `${INSTALL_MS / 1000}s`);
+    const look = async () => {
+      const { items: owners } = await this.get<{ items: Owner[] }>('deployments,statefulsets');
+      const { items: pods } = await this.get<{ items: Pod[] }>('pods');
+      return owners.every(isSettled) && pods.every((pod) => !pod.metadata.deletionTimestamp);
+    };
+    await until(look, () => 'every Deployment and StatefulSet to be rolled out', INSTALL_MS);
   }
 
   /** Waits until a component has `count` pods and all are ready. */
