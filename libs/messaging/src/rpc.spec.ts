@@ -101,6 +101,8 @@ describe('a question over NATS', () => {
     const asked = client.ask(Double, { n: 3 });
     await taken;
     const drained = server.drain();
+    // NATS knows by now that it takes no more.
+    await links[0]?.connection?.flush();
     await expect(client.ask(Double, { n: 4 })).rejects.toThrow(Unavailable);
     free();
     await expect(asked).resolves.toEqual({ twice: 6 });
