@@ -90,6 +90,8 @@ export const restore: Scenario = {
         },
       );
       await suite.check('without these heads it begins anew, as after a restore in place', async () => {
+        // A claim stays while a pod of a Job names it.
+        await after.kubectl('delete', 'jobs', '--selector', 'app.kubernetes.io/component=verify');
         await after.kubectl('delete', 'pvc', `${NAME}-heads`);
         await after.upgrade();
         const anew = await runJob(after, 'verify', 'verify-anew');
