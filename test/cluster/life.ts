@@ -39,6 +39,7 @@ export const life: Scenario = {
     });
     await suite.check('helm rollback brings the old value back, and people pay', async () => {
       await release.helm(['rollback', NAME, '--wait']);
+      await release.settled();
       if ((await logLevel()).trim() !== 'info') throw new Error(`LOG_LEVEL is ${await logLevel()}`);
       await pays();
     });

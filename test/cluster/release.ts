@@ -76,6 +76,8 @@ export class Release {
     await this.helm([how, NAME, CHART, ...options]).catch(async (error: Error) => {
       throw new Error(`${error.message}\n${await this.kubectl('get', 'pods')}`, { cause: error });
     });
+    // helm does not wait for the pods that stop.
+    await this.settled();
   }
 
   /** Removes the namespace and all that is in it. */
