@@ -50,7 +50,7 @@ try {
     now.ms = Date.now() - began;
     console.log(`   ${(now.ms / 1000).toFixed(0)} s`);
   }
-  if (report) writeFileSync(REPORT, reportOf(await headOf(), shown));
+  if (report) writeFileSync(REPORT, reportOf(await headOf(suite.database), shown));
 } catch (error) {
   failed++;
   console.error(error instanceof Error ? error.message : error);

@@ -18,14 +18,14 @@ export const lineOf = (check: Check): string =>
   `${check.problem ? 'FAILED ' : check.skipped ? 'skipped' : 'ok     '} ${told(check)} (${seconds(check.ms)})`;
 
 /** Where it ran. */
-export async function headOf(): Promise<string> {
+export async function headOf(database: string): Promise<string> {
   const { serverVersion } = JSON.parse(await kubectl(['version', '--output', 'json'])) as {
     serverVersion: { gitVersion: string };
   };
   const nodes = (await kubectl(['get', 'nodes', '--output', 'name'])).trim().split('\n').length;
   const commit = (await run('git', ['-C', ROOT, 'rev-parse', '--short', 'HEAD'])).trim();
   const gigabytes = Math.round(totalmem() / 2 ** 30);
-  return `Commit ${commit}, Kubernetes ${serverVersion.gitVersion}, ${nodes} ${nodes === 1 ? 'node' : 'nodes'}, ${availableParallelism()} cores and ${gigabytes} GB for all.`;
+  return `Commit ${commit}, Kubernetes ${serverVersion.gitVersion}, ${nodes} ${nodes === 1 ? 'node' : 'nodes'}, ${availableParallelism()} cores and ${gigabytes} GB for all; the database is ${database}.`;
 }
 
 /** The page of a whole run. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Images } from './images.ts';
+import { type Image, Images } from './images.ts';
 import { Killer } from './killer.ts';
 import { CHART, NAME, Release, set } from './release.ts';
 import { kubectl } from './run.ts';
@@ -34,6 +34,9 @@ const SMALL = set({
 });
 const MONGO_IMAGE = { repository: 'mongo', tag: '8.0' };
 
+const valuesOf = (where: string, { repository, tag }: Image) =>
+  set({ [`${where}.repository`]: repository, [`${where}.tag`]: tag });
+
 /** What scenarios use: images, releases and the checks that are counted. */
 export class Suite {
   /** Part of every name, so that two runs do not meet. */
@@ -41,21 +44,21 @@ export class Suite {
   readonly #images: Images;
   readonly killer: Killer;
   readonly image: string;
+  /** Which database the releases have. */
+  readonly database: string;
   readonly #values: readonly string[];
   readonly #releases: Release[] = [];
   readonly #kept: (() => Promise<void>)[] = [];
   readonly #told: (check: Check) => void;
   #town: Promise<Town> | undefined;
 
-  private constructor(
-    images: Images,
-    image: { repository: string; tag: string },
-    values: string[],
-    told: (check: Check) => void,
-  ) {
+  private constructor(images: Images, image: Image, standIn: Image | undefined, told: (check: Check) => void) {
     this.#images = images;
     this.image = `${image.repository}:${image.tag}`;
-    this.#values = [...SMALL, ...set({ 'image.repository': image.repository, 'image.tag': image.tag }), ...values];
+    this.database = standIn
+      ? 'a stand-in for MongoDB, slow: no figure here is one of MongoDB'
+      : `${MONGO_IMAGE.repository}:${MONGO_IMAGE.tag}`;
+    this.#values = [...SMALL, ...valuesOf('image', image), ...(standIn ? valuesOf('mongodb.bundled.image', standIn) : [])];
     this.#told = told;
     this.killer = new Killer(`${NAME}-test-${this.#run}-killer`, this.image);
   }
@@ -65,13 +68,10 @@ export class Suite {
     const images = await Images.open();
     say('building the image');
     const image = await images.build('smspay', 'k8s/Dockerfile');
-    const values: string[] = [];
-    if (!(await images.canPull(`docker.io/library/${MONGO_IMAGE.repository}:${MONGO_IMAGE.tag}`))) {
-      say('no MongoDB image can be had: building a stand-in for it');
-      const { repository, tag } = await images.build('mongod-stand-in', 'k8s/stand-in.Dockerfile');
-      values.push(...set({ 'mongodb.bundled.image.repository': repository, 'mongodb.bundled.image.tag': tag }));
-    }
-    return new Suite(images, image, values, told);
+    const { repository, tag } = MONGO_IMAGE;
+    if (await images.canPull(`docker.io/library/${repository}:${tag}`)) return new Suite(images, image, undefined, told);
+    say('no MongoDB image can be had: building a stand-in for it');
+    return new Suite(images, image, await images.build('mongod-stand-in', 'k8s/stand-in.Dockerfile'), told);
   }
 
   /** Counts what `work` finds: it throws, or says a figure. */
@@ -105,7 +105,7 @@ export class Suite {
   }
 
   /** An image of other sources, for what runs beside this version. */
-  build(context: string): Promise<{ repository: string; tag: string }> {
+  build(context: string): Promise<Image> {
     return this.#images.build('smspay', 'k8s/Dockerfile', context);
   }
 

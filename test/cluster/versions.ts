@@ -8,6 +8,8 @@ import type { Scenario, Suite } from './suite.ts';
 import { mustHaveAnswered, saw, Town } from './town.ts';
 
 const BOTH_MS = 20_000;
+/** Less than the ten minutes after which a Deployment counts as stuck. */
+const NOT_YET_SECONDS = 500;
 
 export const versions: Scenario = {
   name: 'versions',
@@ -32,9 +34,9 @@ export const versions: Scenario = {
         'both at once, then this one alone: each webhook answered 2xx, nothing lost, nothing double',
         async () => {
           const seen = await town.underHalfLoad(async () => {
-            // A new pod is not counted as there for an hour, so no old one goes until that is taken back.
+            // A new pod is not counted as there for some minutes, so no old one goes until that is taken back.
             for (const service of SERVICES) {
-              await minReadySeconds(release, service, 3_600);
+              await minReadySeconds(release, service, NOT_YET_SECONDS);
               await setImage(release, service, suite.image);
             }
             for (const service of SERVICES)
