@@ -34,6 +34,7 @@ try {
     else if (!check.skipped) passed++;
     console.log(lineOf(check));
   });
+  const head = await headOf(suite.database);
   for (const scenario of chosen) {
     ending.signal.throwIfAborted();
     const began = Date.now();
@@ -49,8 +50,9 @@ try {
     await suite.tidy();
     now.ms = Date.now() - began;
     console.log(`   ${(now.ms / 1000).toFixed(0)} s`);
+    // Each time: a run that is ended before its end has shown something too.
+    if (report) writeFileSync(REPORT, reportOf(head, shown));
   }
-  if (report) writeFileSync(REPORT, reportOf(await headOf(suite.database), shown));
 } catch (error) {
   failed++;
   console.error(error instanceof Error ? error.message : error);
