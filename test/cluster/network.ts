@@ -45,6 +45,8 @@ export const network: Scenario = {
         if (reached !== JSON.stringify(expected)) throw new Error(`it reaches ${reached}`);
       });
     }
+    // Nobody would start it again after a drain, which therefore refuses to begin.
+    await release.kubectl('delete', 'pod/stranger');
   },
 };
 
