@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PhonesPage } from '../../tools/cluster-test/src/phones-page.ts';
 import { CHART, type Release, SERVICES, set } from './release.ts';
-import { kubectl, pause, until } from './run.ts';
+import { pause, until } from './run.ts';
 import type { Scenario } from './suite.ts';
 
 const IMAGE = 'prom/prometheus:v3.5.0';
@@ -87,7 +87,7 @@ class Prometheus {
   }
 
   static async start(release: Release): Promise<Prometheus> {
-    await kubectl(['apply', '--namespace', release.namespace, '--filename', '-'], { input: JSON.stringify(manifests(release)) });
+    await release.apply(manifests(release));
     await release.kubectl('rollout', 'status', 'deployment/prometheus', '--timeout=120s');
     const { port } = await release.forward('deployment/prometheus', PORT);
     return new Prometheus(`http://127.0.0.1:${port}/api/v1`);

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PhonesPage } from '../../tools/cluster-test/src/phones-page.ts';
 import { CHART, NAME, type Release, set } from './release.ts';
-import { kubectl } from './run.ts';
 import type { Scenario, Suite } from './suite.ts';
 import { saw, Town } from './town.ts';
 
@@ -147,7 +146,7 @@ async function withClaim(suite: Suite, release: Release, use: (pod: string) => P
       volumes: [{ name: 'backups', persistentVolumeClaim: { claimName: `${NAME}-backups` } }],
     },
   };
-  await kubectl(['--namespace', release.namespace, 'apply', '--filename', '-'], { input: JSON.stringify(pod) });
+  await release.apply(pod);
   await release.kubectl('wait', '--for=condition=ready', 'pod/backups', '--timeout=120s');
   await use('backups');
   await release.kubectl('delete', 'pod', 'backups');
