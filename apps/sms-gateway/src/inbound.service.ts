@@ -69,7 +69,9 @@ export class InboundService implements OnModuleInit {
       triesMax: TRIES_MAX,
       lifecycle,
     });
-    gauge('smspay_inbox_oldest_seconds', 'Age of the oldest SMS without an outcome', () => this.oldestSeconds());
+    gauge('smspay_inbox_oldest_seconds', 'Age of the oldest SMS without an outcome', () =>
+      this.redrive.oldestSeconds('recordedAt'),
+    );
   }
 
   onModuleInit(): void {
@@ -232,14 +234,6 @@ export class InboundService implements OnModuleInit {
         _id: { $ne: sms._id },
       })) !== null
     );
-  }
-
-  private async oldestSeconds(): Promise<number> {
-    const [oldest] = await this.inbox.aggregate<{ at: Date }>([
-      { $match: { nextTryAt: { $exists: true } } },
-      { $group: { _id: null, at: { $min: '$recordedAt' } } },
-    ]);
-    return oldest ? (Date.now() - oldest.at.getTime()) / 1000 : 0;
   }
 }
 

@@ -55,7 +55,9 @@ export class OutboundService implements OnModuleInit {
       triesMax: TRIES_MAX,
       lifecycle,
     });
-    gauge('smspay_outbox_oldest_seconds', 'Age of the oldest text not handed over', () => this.oldestSeconds());
+    gauge('smspay_outbox_oldest_seconds', 'Age of the oldest text not handed over', () =>
+      this.redrive.oldestSeconds('createdAt'),
+    );
   }
 
   onModuleInit(): void {
@@ -224,13 +226,5 @@ export class OutboundService implements OnModuleInit {
   private open(text: OutboxText): string {
     if (!text.text) throw new Error('the text was erased');
     return this.dataKeys.open(text.text, `text:${text._id}`).reveal();
-  }
-
-  private async oldestSeconds(): Promise<number> {
-    const [oldest] = await this.outbox.aggregate<{ at: Date }>([
-      { $match: { nextTryAt: { $exists: true } } },
-      { $group: { _id: null, at: { $min: '$createdAt' } } },
-    ]);
-    return oldest ? (Date.now() - oldest.at.getTime()) / 1000 : 0;
   }
 }

@@ -69,6 +69,15 @@ export class Redrive<T extends Driven> {
     this.#options.lifecycle.track(this.#driveOne(document));
   }
 
+  /** Age of the oldest document without an outcome, in seconds, by the field that says when it was stored; 0 if there is none. */
+  async oldestSeconds(storedAt: keyof T & string): Promise<number> {
+    const [oldest] = await this.#options.model.aggregate<{ at: Date }>([
+      { $match: { nextTryAt: { $exists: true } } },
+      { $group: { _id: null, at: { $min: `$${storedAt}` } } },
+    ]);
+    return oldest ? (Date.now() - oldest.at.getTime()) / 1000 : 0;
+  }
+
   async #drivesAllDue(): Promise<void> {
     const { model, what, lifecycle } = this.#options;
     try {
