@@ -67,6 +67,7 @@ export class InboundService implements OnModuleInit {
       drive: (sms) => this.understand(sms),
       leaseMs: LEASE_MS,
       triesMax: TRIES_MAX,
+      canDrive: () => rpc.connected,
       lifecycle,
     });
     gauge('smspay_inbox_oldest_seconds', 'Age of the oldest SMS without an outcome', () =>

@@ -87,6 +87,7 @@ export class PaymentsService implements OnModuleInit {
       drive: (stored) => this.drive(stored),
       leaseMs: LEASE_MS,
       triesMax: Infinity,
+      canDrive: () => rpc.connected,
       lifecycle,
     });
     gauge('smspay_payments_stuck', 'Payments put off eight times or more: untold, or their end undecided', () => this.stuck());

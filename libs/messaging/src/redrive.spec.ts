@@ -41,13 +41,14 @@ describe('what has no outcome', () => {
 
   const due = (id: string): Job => ({ _id: id, nextTryAt: new Date(), tries: 0 });
   const finish = (job: Job) => jobs.updateOne({ _id: job._id }, { $inc: { done: 1 }, $unset: { nextTryAt: 1 } });
-  const redriveOf = (drive: (job: Job) => Promise<unknown>, triesMax = 3) =>
+  const redriveOf = (drive: (job: Job) => Promise<unknown>, { triesMax = 3, canDrive = (): boolean => true } = {}) =>
     new Redrive<Job>({
       model: jobs,
       what: 'job',
       drive: async (job) => void (await drive(job)),
       leaseMs: 2_000,
       triesMax,
+      canDrive,
       lifecycle,
     });
   const stored = async (id: string, until: (job: Job) => boolean): Promise<Job> => {
@@ -77,8 +78,20 @@ describe('what has no outcome', () => {
   it('because of an outage counts no try', async () => {
     await jobs.insertMany([due('waits')]);
     let outages = 3;
-    redriveOf((job) => (outages-- > 0 ? Promise.reject(new Unavailable('the wallet')) : finish(job)), 1).start();
+    redriveOf((job) => (outages-- > 0 ? Promise.reject(new Unavailable('the wallet')) : finish(job)), { triesMax: 1 }).start();
     expect(await stored('waits', (job) => job.done === 1)).toMatchObject({ tries: 0 });
+  });
+
+  it('is not put off while it cannot be driven', async () => {
+    const job = due('patient');
+    await jobs.insertOne(job);
+    let back = false;
+    redriveOf(finish, { canDrive: () => back }).start();
+    // Twice the longest pause between two looks.
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(await jobs.findById('patient').lean<Job>()).toMatchObject({ nextTryAt: job.nextTryAt, tries: 0 });
+    back = true;
+    await stored('patient', (found) => found.done === 1);
   });
 
   it('is left to the next process when this one stops', async () => {

@@ -35,6 +35,8 @@ export interface RedriveOptions<T extends Driven> {
   leaseMs: number;
   /** Counted tries before it is a dead letter; `Infinity` for what concerns money already moved. */
   triesMax: number;
+  /** False while what `drive` cannot do without is away: nothing is put off by it then, and all is due, the oldest first, when it is back. */
+  canDrive?: () => boolean;
   lifecycle: Lifecycle;
 }
 
@@ -79,11 +81,11 @@ export class Redrive<T extends Driven> {
   }
 
   async #drivesAllDue(): Promise<void> {
-    const { model, what, lifecycle } = this.#options;
+    const { model, what, lifecycle, canDrive = () => true } = this.#options;
+    const goesOn = () => lifecycle.accepting && canDrive();
     try {
-      let due: T[];
-      do {
-        due = await model
+      while (goesOn()) {
+        const due = await model
           .find({ nextTryAt: { $lte: new Date() } } as QueryFilter<T>)
           .sort({ nextTryAt: 1 })
           .limit(POLL_MAX)
@@ -91,14 +93,15 @@ export class Redrive<T extends Driven> {
         const rest = [...due];
         await Promise.all(
           Array.from({ length: AT_ONCE }, async () => {
-            for (let next = rest.shift(); next && lifecycle.accepting; next = rest.shift()) {
+            for (let next = rest.shift(); next && goesOn(); next = rest.shift()) {
               if (!(await this.#claim(next))) continue;
               redrivenTotal.inc({ what });
               await this.#driveOne(next);
             }
           }),
         );
-      } while (due.length === POLL_MAX && lifecycle.accepting);
+        if (due.length < POLL_MAX) return;
+      }
     } catch (error) {
       log.warn({ err: error, what }, 'could not look for what is due');
     }

@@ -23,6 +23,11 @@ export class RpcClient {
     this.#link = link;
   }
 
+  /** False while NATS is away: all that is asked then is `Unavailable`. */
+  get connected(): boolean {
+    return this.#link.connection !== undefined;
+  }
+
   /** Asks and waits for the answer. Throws `Unavailable` or `TakerFailed`; both leave open whether the taker did it, so ask again. */
   async ask<C extends Contract>(contract: C, request: RequestOf<C>, timeoutMs = TIMEOUT_MS): Promise<ResponseOf<C>> {
     const end = rpcSeconds.startTimer({ subject: contract.subject });

@@ -38,7 +38,8 @@ export class Phone {
   async receives(matcher: RegExp | string, timeoutMs = 15_000): Promise<string[]> {
     const pattern = typeof matcher === 'string' ? (body: string) => body === matcher : matcher;
     const arrived: ArrivedText = await this.#town.twilio.waitForText(this.number, pattern, { after: this.#read, timeoutMs });
-    this.#read = arrived.index + 1;
+    // Two that are awaited at once may come in either order.
+    this.#read = Math.max(this.#read, arrived.index + 1);
     this.#town.conversation.push({ who: this.name, direction: 'receives', body: arrived.message.body });
     return [...arrived.match];
   }
