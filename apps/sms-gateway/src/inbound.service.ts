@@ -94,7 +94,7 @@ export class InboundService implements OnModuleInit {
       text: this.dataKeys.seal(new Secret(body), `inbox:${smsId}`),
       media,
       recordedAt,
-      nextTryAt: new Date(recordedAt.getTime() + LEASE_MS),
+      nextTryAt: this.redrive.firstTryAt(),
       tries: 0,
       traceparent: traceparent(),
     } as InboxMessage);

@@ -81,7 +81,7 @@ export class OutboundService implements OnModuleInit {
       callbackId: randomBytes(12).toString('hex'),
       sends: [],
       tries: 0,
-      nextTryAt: new Date(Date.now() + LEASE_MS),
+      nextTryAt: this.redrive.firstTryAt(),
       traceparent: traceparent(),
     } as OutboxText);
     crashPoint('gateway: text stored');

@@ -193,7 +193,7 @@ export class PaymentsService implements OnModuleInit {
       version: 0,
       untold,
       tries: 0,
-      nextTryAt: new Date(Date.now() + LEASE_MS),
+      nextTryAt: this.redrive.firstTryAt(),
       traceparent: traceparent(),
     } as StoredPayment);
     crashPoint('transactions: payment stored');
@@ -333,7 +333,7 @@ export class PaymentsService implements OnModuleInit {
         traceparent: traceparent(),
         tries: 0,
         waits: 0,
-        nextTryAt: new Date(Date.now() + LEASE_MS),
+        nextTryAt: this.redrive.firstTryAt(),
       };
       const { modifiedCount } = await this.payments.updateOne({ _id, version }, { $set: change });
       crashPoint('transactions: outcome stored');

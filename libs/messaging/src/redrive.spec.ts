@@ -82,6 +82,29 @@ describe('what has no outcome', () => {
     expect(await stored('waits', (job) => job.done === 1)).toMatchObject({ tries: 0 });
   });
 
+  it('waits in the database while there is no room for it, and is then driven at once', async () => {
+    let [driving, most] = [0, 0];
+    const held = Promise.withResolvers<void>();
+    const redrive = redriveOf(async (job) => {
+      most = Math.max(most, ++driving);
+      await held.promise;
+      driving--;
+      await finish(job);
+    });
+    const arrives = async (id: string) => {
+      const job = { ...due(id), nextTryAt: redrive.firstTryAt() };
+      await jobs.insertOne(job);
+      redrive.driveNow(job);
+    };
+    // No `start`: it looks for them when one of its own is done.
+    for (let index = 0; index < 60; index++) await arrives(`job-${index}`);
+    expect(driving).toBe(16);
+    expect(await jobs.countDocuments({ nextTryAt: { $lte: new Date() } })).toBe(44);
+    held.resolve();
+    for (let index = 0; index < 60; index++) await stored(`job-${index}`, (job) => job.done === 1);
+    expect(most).toBe(16);
+  });
+
   it('is not put off while it cannot be driven', async () => {
     const job = due('patient');
     await jobs.insertOne(job);
@@ -95,10 +118,15 @@ describe('what has no outcome', () => {
   });
 
   it('is left to the next process when this one stops', async () => {
-    await jobs.insertMany([due('left')]);
     await lifecycle.stop();
-    redriveOf(finish).driveNow(due('other'));
+    const redrive = redriveOf(finish);
+    redrive.start();
+    const left = { ...due('left'), nextTryAt: redrive.firstTryAt() };
+    await jobs.insertOne(left);
+    redrive.driveNow(left);
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
     await lifecycle.idle();
     expect(await jobs.findById('left').lean<Job>()).not.toHaveProperty('done');
+    expect(left.nextTryAt <= new Date()).toBe(true);
   });
 });

@@ -2,11 +2,15 @@ import { counter, type Lifecycle, log, span } from '#libs/process';
 import type { Model, QueryFilter } from 'mongoose';
 import { faultOf } from './faults.ts';
 
-const redrivenTotal = counter('smspay_redriven_total', 'Documents driven again from the database', ['what']);
+const redrivenTotal = counter(
+  'smspay_redriven_total',
+  'Documents driven from the database: again, or because nobody had room for them',
+  ['what'],
+);
 const deadLettersTotal = counter('smspay_dead_letters_total', 'Documents given up until an operator replays them', ['what']);
 
 const POLL_MS = 500;
-const POLL_MAX = 200;
+const POLL_MAX = 100;
 const AT_ONCE = 16;
 const UNCOUNTED_WAIT_MAX_MS = 15_000;
 const COUNTED_WAIT_MAX_MS = 300_000;
@@ -14,7 +18,7 @@ const COUNTED_WAIT_MAX_MS = 300_000;
 /** The fields by which a document without an outcome is found again. Set by its insert, so that a crash right after it is found. */
 export interface Driven {
   _id: string;
-  /** Absent: nothing is open. Moving it on is the claim of who drives. */
+  /** Absent: nothing is open. Moving it on is the claim of who drives; first set by `firstTryAt`. */
   nextTryAt?: Date | undefined;
   /** Counted tries: only a fault of this document counts. */
   tries: number;
@@ -31,7 +35,7 @@ export interface RedriveOptions<T extends Driven> {
   what: string;
   /** Does what is open and clears `nextTryAt` (or moves it on) with the outcome. Throwing means: again later. Safe to run twice. */
   drive: (document: T) => Promise<void>;
-  /** How long a claim lasts; longer than one drive takes. Also how far an insert must set `nextTryAt` ahead for its own first drive. */
+  /** How long a claim lasts; longer than one drive takes. */
   leaseMs: number;
   /** Counted tries before it is a dead letter; `Infinity` for what concerns money already moved. */
   triesMax: number;
@@ -40,35 +44,48 @@ export interface RedriveOptions<T extends Driven> {
   lifecycle: Lifecycle;
 }
 
-/** Drives again from MongoDB what has no outcome yet (design.md, "Redrive"). */
+/**
+ * Drives what has no outcome yet (design.md, "Redrive"): at once if there is room, else from MongoDB, the oldest first. So a process
+ * that is given more than it can do stays as quick as it is, and what came first is done first, by whichever process has room.
+ */
 export class Redrive<T extends Driven> {
   readonly #options: RedriveOptions<T>;
   #timer: NodeJS.Timeout | undefined;
-  #round: Promise<void> = Promise.resolve();
+  #driving = 0;
+  /** Whether more may be due than was found. */
+  #more = false;
+  /** Found due and not claimed yet. */
+  #due: T[] = [];
+  #looking: Promise<void> | undefined;
 
   constructor(options: RedriveOptions<T>) {
     this.#options = options;
-    options.lifecycle.onStop(async () => {
-      clearTimeout(this.#timer);
-      await this.#round;
-    });
+    options.lifecycle.onStop(() => clearTimeout(this.#timer));
   }
 
   /** Begins to look for what is due. */
   start(): void {
     this.#timer = setTimeout(
       () => {
-        this.#round = this.#drivesAllDue().finally(() => {
-          if (this.#options.lifecycle.accepting) this.start();
-        });
+        this.#more = true;
+        if (this.#hasRoom()) this.#options.lifecycle.track(this.#work());
+        if (this.#options.lifecycle.accepting) this.start();
       },
       POLL_MS * (0.5 + Math.random()),
     );
   }
 
-  /** The first drive of a document that was just inserted: the insert's `nextTryAt` is the claim. */
+  /** The `nextTryAt` of a document's insert, or of the change that makes it open: a claim by this process if it has room, else due for any. */
+  firstTryAt(): Date {
+    const now = Date.now();
+    if (this.#hasRoom()) return new Date(now + this.#options.leaseMs);
+    this.#more = true;
+    return new Date(now);
+  }
+
+  /** The first drive of a document that was just stored, if `firstTryAt` was a claim. */
   driveNow(document: T): void {
-    this.#options.lifecycle.track(this.#driveOne(document));
+    if (document.nextTryAt && document.nextTryAt > new Date()) this.#options.lifecycle.track(this.#work(document));
   }
 
   /** Age of the oldest document without an outcome, in seconds, by the field that says when it was stored; 0 if there is none. */
@@ -80,31 +97,60 @@ export class Redrive<T extends Driven> {
     return oldest ? (Date.now() - oldest.at.getTime()) / 1000 : 0;
   }
 
-  async #drivesAllDue(): Promise<void> {
-    const { model, what, lifecycle, canDrive = () => true } = this.#options;
-    const goesOn = () => lifecycle.accepting && canDrive();
+  #hasRoom(): boolean {
+    return this.#driving < AT_ONCE && this.#canDrive();
+  }
+
+  #canDrive(): boolean {
+    const { lifecycle, canDrive } = this.#options;
+    return lifecycle.accepting && (canDrive?.() ?? true);
+  }
+
+  /** Drives one document after the other, and lets more be driven at the same time while there are more. */
+  async #work(first?: T): Promise<void> {
+    const { what, lifecycle } = this.#options;
+    this.#driving++;
     try {
-      while (goesOn()) {
-        const due = await model
-          .find({ nextTryAt: { $lte: new Date() } } as QueryFilter<T>)
-          .sort({ nextTryAt: 1 })
-          .limit(POLL_MAX)
-          .lean<T[]>();
-        const rest = [...due];
-        await Promise.all(
-          Array.from({ length: AT_ONCE }, async () => {
-            for (let next = rest.shift(); next && goesOn(); next = rest.shift()) {
-              if (!(await this.#claim(next))) continue;
-              redrivenTotal.inc({ what });
-              await this.#driveOne(next);
-            }
-          }),
-        );
-        if (due.length < POLL_MAX) return;
+      if (first) await this.#drive(first);
+      for (let next = await this.#claimNext(); next; next = await this.#claimNext()) {
+        if (this.#due.length > 0 && this.#hasRoom()) lifecycle.track(this.#work());
+        redrivenTotal.inc({ what });
+        await this.#drive(next);
       }
     } catch (error) {
       log.warn({ err: error, what }, 'could not look for what is due');
+    } finally {
+      this.#driving--;
     }
+  }
+
+  async #claimNext(): Promise<T | undefined> {
+    while (this.#canDrive()) {
+      // Processes that found the same must not all take the same.
+      const [next] = this.#due.splice(Math.floor(Math.random() * this.#due.length), 1);
+      if (next) {
+        if (await this.#claim(next)) return next;
+        // Another process drives what this one found.
+        this.#due = [];
+      } else if (this.#more) {
+        this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+        await this.#looking;
+      } else {
+        return undefined;
+      }
+    }
+    return undefined;
+  }
+
+  async #look(): Promise<void> {
+    this.#more = false;
+    const oldest = await this.#options.model
+      .find({ nextTryAt: { $lte: new Date() } } as QueryFilter<T>)
+      .sort({ nextTryAt: 1 })
+      .limit(POLL_MAX)
+      .lean<T[]>();
+    if (oldest.length > 0) this.#more = true;
+    this.#due = oldest;
   }
 
   async #claim(document: T): Promise<boolean> {
@@ -115,7 +161,7 @@ export class Redrive<T extends Driven> {
     return modifiedCount === 1;
   }
 
-  async #driveOne(document: T): Promise<void> {
+  async #drive(document: T): Promise<void> {
     const { drive, what } = this.#options;
     try {
       await span(`${what} drive`, () => drive(document), { parent: document.traceparent });
