@@ -54,15 +54,15 @@ export const natsAway: Scenario = {
     const town = await suite.town();
     const { release } = town;
     await suite.check('each webhook answered 2xx meanwhile, and the backlog gone within 60 s of its return', async () => {
-      let backlogMs = 0;
+      let backlog = '';
       const away = async () => {
         await scaleNats(release, 0);
         await new Promise((resolve) => setTimeout(resolve, NATS_AWAY_MS));
         await scaleNats(release, 3);
-        backlogMs = await town.backlogGone(BACKLOG_MS);
+        backlog = await town.backlogGone(BACKLOG_MS);
       };
       const seen = mustHaveAnswered(await town.underHalfLoad(away, NATS_AWAY_MS + READY_MS + BACKLOG_MS));
-      return `backlog gone after ${(backlogMs / 1_000).toFixed(1)} s; ${saw(seen)}`;
+      return `${backlog}; ${saw(seen)}`;
     });
   },
 };

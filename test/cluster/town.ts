@@ -152,16 +152,17 @@ export class Town {
     };
   }
 
-  /** Waits until all payments that are under way now have both receipts; how long that took, in ms. */
-  async backlogGone(longestMs: number): Promise<number> {
+  /** Waits until all payments that are under way now have both receipts; how many they were, and how long that took. */
+  async backlogGone(longestMs: number): Promise<string> {
     const now = performance.now();
     const left = () => [...this.#underWay].filter((dueAt) => dueAt < now).length;
+    const payments = left();
     await until(
       async () => left() === 0,
-      () => `the backlog; ${left()} payments are left of it`,
+      () => `the backlog of ${payments} payments; ${left()} are left of it`,
       longestMs,
     );
-    return performance.now() - now;
+    return `backlog of ${payments} payments gone after ${((performance.now() - now) / 1_000).toFixed(1)} s`;
   }
 
   /** A payment between two new people. */

@@ -68,6 +68,7 @@ export class InboundService implements OnModuleInit {
       leaseMs: LEASE_MS,
       triesMax: TRIES_MAX,
       canDrive: () => rpc.connected,
+      inTurn: true,
       lifecycle,
     });
     gauge('smspay_inbox_oldest_seconds', 'Age of the oldest SMS without an outcome', () =>

@@ -41,7 +41,10 @@ describe('what has no outcome', () => {
 
   const due = (id: string): Job => ({ _id: id, nextTryAt: new Date(), tries: 0 });
   const finish = (job: Job) => jobs.updateOne({ _id: job._id }, { $inc: { done: 1 }, $unset: { nextTryAt: 1 } });
-  const redriveOf = (drive: (job: Job) => Promise<unknown>, { triesMax = 3, canDrive = (): boolean => true } = {}) =>
+  const redriveOf = (
+    drive: (job: Job) => Promise<unknown>,
+    { triesMax = 3, canDrive = (): boolean => true, inTurn = false } = {},
+  ) =>
     new Redrive<Job>({
       model: jobs,
       what: 'job',
@@ -49,6 +52,7 @@ describe('what has no outcome', () => {
       leaseMs: 2_000,
       triesMax,
       canDrive,
+      inTurn,
       lifecycle,
     });
   const stored = async (id: string, until: (job: Job) => boolean): Promise<Job> => {
@@ -85,12 +89,15 @@ describe('what has no outcome', () => {
   it('waits in the database while there is no room for it, and is then driven at once', async () => {
     let [driving, most] = [0, 0];
     const held = Promise.withResolvers<void>();
-    const redrive = redriveOf(async (job) => {
-      most = Math.max(most, ++driving);
-      await held.promise;
-      driving--;
-      await finish(job);
-    });
+    const redrive = redriveOf(
+      async (job) => {
+        most = Math.max(most, ++driving);
+        await held.promise;
+        driving--;
+        await finish(job);
+      },
+      { inTurn: true },
+    );
     const arrives = async (id: string) => {
       const job = { ...due(id), nextTryAt: redrive.firstTryAt() };
       await jobs.insertOne(job);
@@ -98,11 +105,11 @@ describe('what has no outcome', () => {
     };
     // No `start`: it looks for them when one of its own is done.
     for (let index = 0; index < 60; index++) await arrives(`job-${index}`);
-    expect(driving).toBe(16);
-    expect(await jobs.countDocuments({ nextTryAt: { $lte: new Date() } })).toBe(44);
+    expect(driving).toBe(8);
+    expect(await jobs.countDocuments({ nextTryAt: { $lte: new Date() } })).toBe(52);
     held.resolve();
     for (let index = 0; index < 60; index++) await stored(`job-${index}`, (job) => job.done === 1);
-    expect(most).toBe(16);
+    expect(most).toBe(8);
   });
 
   it('is not put off while it cannot be driven', async () => {

@@ -10,8 +10,8 @@ const redrivenTotal = counter(
 const deadLettersTotal = counter('smspay_dead_letters_total', 'Documents given up until an operator replays them', ['what']);
 
 const POLL_MS = 500;
-const POLL_MAX = 100;
-const AT_ONCE = 16;
+const POLL_MAX = 32;
+const AT_ONCE = 8;
 const UNCOUNTED_WAIT_MAX_MS = 15_000;
 const COUNTED_WAIT_MAX_MS = 300_000;
 
@@ -41,6 +41,8 @@ export interface RedriveOptions<T extends Driven> {
   triesMax: number;
   /** False while what `drive` cannot do without is away: nothing is put off by it then, and all is due, the oldest first, when it is back. */
   canDrive?: () => boolean;
+  /** What comes while there is no room waits behind what is older. Without it, it is driven at once: for what is further along than what begins elsewhere. */
+  inTurn?: boolean;
   lifecycle: Lifecycle;
 }
 
@@ -78,7 +80,8 @@ export class Redrive<T extends Driven> {
   /** The `nextTryAt` of a document's insert, or of the change that makes it open: a claim by this process if it has room, else due for any. */
   firstTryAt(): Date {
     const now = Date.now();
-    if (this.#hasRoom()) return new Date(now + this.#options.leaseMs);
+    const { inTurn, leaseMs } = this.#options;
+    if (inTurn ? this.#hasRoom() : this.#canDrive()) return new Date(now + leaseMs);
     this.#more = true;
     return new Date(now);
   }
@@ -126,8 +129,8 @@ export class Redrive<T extends Driven> {
 
   async #claimNext(): Promise<T | undefined> {
     while (this.#canDrive()) {
-      // Processes that found the same must not all take the same.
-      const [next] = this.#due.splice(Math.floor(Math.random() * this.#due.length), 1);
+      // Most likely the oldest; but processes that found the same must not all take the same.
+      const [next] = this.#due.splice(Math.floor(Math.random() ** 2 * this.#due.length), 1);
       if (next) {
         if (await this.#claim(next)) return next;
         // Another process drives what this one found.
