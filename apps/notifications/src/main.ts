@@ -1,5 +1,4 @@
 import { runService } from '#libs/service';
-import { NotificationsModule } from './notifications.module.ts';
-import { settings } from './settings.ts';
+import { notifications } from './service.ts';
 
-void runService({ name: 'notifications', module: NotificationsModule, settings, needs: ['nats'] });
+void runService(notifications);

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Event, type QueuedText, QueueTexts, type ResponseOf, type Tell } from '#libs/contracts';
 import { RpcClient } from '#libs/messaging';
-import { crashPoint, DataKeys, Secret, SETTINGS } from '#libs/service';
+import { crashPoint, DataKeys, Host, Secret, SETTINGS } from '#libs/service';
 import { renderText } from './domain/render.ts';
 import type { Settings } from './settings.ts';
 
@@ -12,9 +12,10 @@ export class TextsService {
 
   constructor(
     private readonly rpc: RpcClient,
+    host: Host,
     @Inject(SETTINGS) settings: Settings,
   ) {
-    this.dataKeys = new DataKeys(settings.DATA_KEYS);
+    this.dataKeys = new DataKeys(settings.DATA_KEYS, host);
   }
 
   async tell(events: Event[]): Promise<ResponseOf<typeof Tell>> {

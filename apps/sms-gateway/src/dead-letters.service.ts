@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { ListDeadLetters, ReplayDeadLetter, ResponseOf } from '#libs/contracts';
 import type { Driven } from '#libs/messaging';
-import { gauge } from '#libs/service';
+import { Host, Metrics } from '#libs/service';
 import type { Model } from 'mongoose';
 import { InboxMessage } from './inbox.schema.ts';
 import { OutboxText } from './outbox.schema.ts';
@@ -14,9 +14,14 @@ type What = ResponseOf<typeof ListDeadLetters>['letters'][number]['what'];
 export class DeadLettersService {
   private readonly collections: Record<What, Model<Driven>>;
 
-  constructor(@InjectModel(InboxMessage.name) inbox: Model<Driven>, @InjectModel(OutboxText.name) outbox: Model<Driven>) {
+  constructor(
+    @InjectModel(InboxMessage.name) inbox: Model<Driven>,
+    @InjectModel(OutboxText.name) outbox: Model<Driven>,
+    private readonly host: Host,
+    metrics: Metrics,
+  ) {
     this.collections = { inbox, outbox };
-    gauge('smspay_dead_letters', 'Documents given up that no operator has replayed yet', () => this.count(), 'what');
+    metrics.gauge('smspay_dead_letters', 'Documents given up that no operator has replayed yet', () => this.count(), 'what');
   }
 
   private async count(): Promise<Record<What | 'refused', number>> {
@@ -54,7 +59,7 @@ export class DeadLettersService {
   async replay(what: What, id: string): Promise<ResponseOf<typeof ReplayDeadLetter>> {
     const { modifiedCount } = await this.collections[what].updateOne(
       { _id: id, 'dead.at': { $exists: true } },
-      { $set: { nextTryAt: new Date(), tries: 0, waits: 0 }, $unset: { dead: 1 } },
+      { $set: { nextTryAt: this.host.now(), tries: 0, waits: 0 }, $unset: { dead: 1 } },
     );
     return { result: modifiedCount === 1 ? 'replayed' : 'not_found' };
   }

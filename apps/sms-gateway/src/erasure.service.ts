@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
-import { Lifecycle, log } from '#libs/service';
+import { Host, Lifecycle, log } from '#libs/service';
 import type { Model } from 'mongoose';
 import { InboxMessage } from './inbox.schema.ts';
 import { OutboxText } from './outbox.schema.ts';
@@ -15,11 +15,14 @@ export class ErasureService implements OnModuleInit {
     @InjectModel(InboxMessage.name) private readonly inbox: Model<InboxMessage>,
     @InjectModel(OutboxText.name) private readonly outbox: Model<OutboxText>,
     private readonly lifecycle: Lifecycle,
+    private readonly host: Host,
   ) {}
 
   onModuleInit(): void {
-    const timer = setInterval(() => this.lifecycle.track(this.erase(new Date())), EVERY_MS);
-    this.lifecycle.onStop(() => clearInterval(timer));
+    this.lifecycle.repeat(
+      () => EVERY_MS,
+      () => this.lifecycle.track(this.erase(this.host.now())),
+    );
   }
 
   /** Erases what is older than 30 days and has nothing left to be done for it. Safe to run by several processes. */

@@ -15,13 +15,13 @@ import {
 import { Redrive, RpcClient } from '#libs/messaging';
 import { insertOrRead } from '#libs/mongo';
 import {
-  counter,
   crashPoint,
   DataKeys,
-  gauge,
+  Host,
   Lifecycle,
   log,
   masked,
+  Metrics,
   Secret,
   SETTINGS,
   span,
@@ -43,8 +43,6 @@ const HELP_EVERY_MS = 5 * 60_000;
 const HISTORY_MAX = 5;
 const LANGUAGE: Language = 'en';
 
-const receivedTotal = counter('smspay_sms_received_total', 'SMS by what came of them', ['result']);
-
 /** What to do for one SMS: ask transactions, tell its sender something, or nothing. `outcome` is kept in the inbox. */
 type Response = { outcome: string; message?: Message; unasked?: boolean };
 
@@ -53,14 +51,18 @@ type Response = { outcome: string; message?: Message; unasked?: boolean };
 export class InboundService implements OnModuleInit {
   private readonly redrive: Redrive<InboxMessage>;
   private readonly dataKeys: DataKeys;
+  private readonly receivedTotal;
 
   constructor(
     @InjectModel(InboxMessage.name) private readonly inbox: Model<InboxMessage>,
     private readonly rpc: RpcClient,
+    private readonly host: Host,
+    metrics: Metrics,
     lifecycle: Lifecycle,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {
-    this.dataKeys = new DataKeys(settings.DATA_KEYS);
+    this.receivedTotal = metrics.counter('smspay_sms_received_total', 'SMS by what came of them', ['result']);
+    this.dataKeys = new DataKeys(settings.DATA_KEYS, host);
     this.redrive = new Redrive({
       model: inbox,
       what: 'inbox',
@@ -70,8 +72,10 @@ export class InboundService implements OnModuleInit {
       canDrive: () => rpc.connected,
       inTurn: true,
       lifecycle,
+      host,
+      metrics,
     });
-    gauge('smspay_inbox_oldest_seconds', 'Age of the oldest SMS without an outcome', () =>
+    metrics.gauge('smspay_inbox_oldest_seconds', 'Age of the oldest SMS without an outcome', () =>
       this.redrive.oldestSeconds('recordedAt'),
     );
   }
@@ -86,19 +90,23 @@ export class InboundService implements OnModuleInit {
   }
 
   private async record({ MessageSid: smsId, From: from, To: to, Body: body, NumMedia: media }: InboundSms): Promise<void> {
-    const recordedAt = new Date();
+    const recordedAt = this.host.now();
     crashPoint('gateway: before an SMS is stored');
-    const { inserted, stored } = await insertOrRead(this.inbox, {
-      _id: smsId,
-      from,
-      to,
-      text: this.dataKeys.seal(new Secret(body), `inbox:${smsId}`),
-      media,
-      recordedAt,
-      nextTryAt: this.redrive.firstTryAt(),
-      tries: 0,
-      traceparent: traceparent(),
-    } as InboxMessage);
+    const { inserted, stored } = await insertOrRead(
+      this.inbox,
+      {
+        _id: smsId,
+        from,
+        to,
+        text: this.dataKeys.seal(new Secret(body), `inbox:${smsId}`),
+        media,
+        recordedAt,
+        nextTryAt: this.redrive.firstTryAt(),
+        tries: 0,
+        traceparent: traceparent(),
+      } as InboxMessage,
+      this.host,
+    );
     crashPoint('gateway: SMS stored');
     if (inserted) {
       this.redrive.driveNow(stored);
@@ -131,7 +139,7 @@ export class InboundService implements OnModuleInit {
     }
     await this.inbox.updateOne({ _id: sms._id }, { $set: { outcome: silent ? 'silence' : outcome }, $unset: { nextTryAt: 1 } });
     crashPoint('gateway: inbox closed');
-    receivedTotal.inc({ result: silent ? 'silence' : outcome });
+    this.receivedTotal.inc({ result: silent ? 'silence' : outcome });
     log.info({ smsId: sms._id, msisdn: masked(sms.from), outcome: silent ? 'silence' : outcome }, 'sms understood');
   }
 

@@ -1,6 +1,4 @@
 import { runService } from '#libs/service';
-import { settings } from './settings.ts';
-import { SmsGatewayModule } from './sms-gateway.module.ts';
+import { smsGateway } from './service.ts';
 
-// It takes SMS while NATS is away (F14).
-void runService({ name: 'sms-gateway', module: SmsGatewayModule, settings, needs: ['mongodb'] });
+void runService(smsGateway);

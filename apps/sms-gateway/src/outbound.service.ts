@@ -1,17 +1,16 @@
-import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { QueuedText, QueueTexts, ResponseOf } from '#libs/contracts';
 import { Redrive } from '#libs/messaging';
 import { insertOrRead, isDuplicateKey } from '#libs/mongo';
 import {
-  counter,
   crashPoint,
   DataKeys,
-  gauge,
+  Host,
   Lifecycle,
   log,
   masked,
+  Metrics,
   SETTINGS,
   span,
   SpanKind,
@@ -30,23 +29,30 @@ const SETTLE_MS = 30_000;
 const LEASE_MS = 5_000;
 const TRIES_MAX = 8;
 
-const sentTotal = counter('smspay_sms_sent_total', 'Tries to hand a text to the provider, by their result', ['result']);
-const deliveredTotal = counter('smspay_sms_delivery_total', 'Texts by what their delivery reports said at last', ['state']);
-
 /** Sends texts: stored first, each try stored before its POST, followed to the phone. */
 @Injectable()
 export class OutboundService implements OnModuleInit {
   private readonly redrive: Redrive<OutboxText>;
   private readonly dataKeys: DataKeys;
+  private readonly sentTotal;
+  private readonly deliveredTotal;
 
   constructor(
     @InjectModel(OutboxText.name) private readonly outbox: Model<OutboxText>,
     @InjectModel(InboxMessage.name) private readonly inbox: Model<InboxMessage>,
     private readonly twilio: Twilio,
+    private readonly host: Host,
+    metrics: Metrics,
     lifecycle: Lifecycle,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {
-    this.dataKeys = new DataKeys(settings.DATA_KEYS);
+    this.sentTotal = metrics.counter('smspay_sms_sent_total', 'Tries to hand a text to the provider, by their result', [
+      'result',
+    ]);
+    this.deliveredTotal = metrics.counter('smspay_sms_delivery_total', 'Texts by what their delivery reports said at last', [
+      'state',
+    ]);
+    this.dataKeys = new DataKeys(settings.DATA_KEYS, host);
     this.redrive = new Redrive({
       model: outbox,
       what: 'outbox',
@@ -54,8 +60,10 @@ export class OutboundService implements OnModuleInit {
       leaseMs: LEASE_MS,
       triesMax: TRIES_MAX,
       lifecycle,
+      host,
+      metrics,
     });
-    gauge('smspay_outbox_oldest_seconds', 'Age of the oldest text not handed over', () =>
+    metrics.gauge('smspay_outbox_oldest_seconds', 'Age of the oldest text not handed over', () =>
       this.redrive.oldestSeconds('createdAt'),
     );
   }
@@ -72,18 +80,22 @@ export class OutboundService implements OnModuleInit {
 
   private async queueOne({ id, from, ...text }: QueuedText): Promise<void> {
     crashPoint('gateway: before a text is stored');
-    const { inserted, stored } = await insertOrRead(this.outbox, {
-      ...text,
-      _id: id,
-      from: from ?? (await this.numberFor(text.to)),
-      createdAt: new Date(),
-      state: 'queued',
-      callbackId: randomBytes(12).toString('hex'),
-      sends: [],
-      tries: 0,
-      nextTryAt: this.redrive.firstTryAt(),
-      traceparent: traceparent(),
-    } as OutboxText);
+    const { inserted, stored } = await insertOrRead(
+      this.outbox,
+      {
+        ...text,
+        _id: id,
+        from: from ?? (await this.numberFor(text.to)),
+        createdAt: this.host.now(),
+        state: 'queued',
+        callbackId: this.host.randomBytes(12).toString('hex'),
+        sends: [],
+        tries: 0,
+        nextTryAt: this.redrive.firstTryAt(),
+        traceparent: traceparent(),
+      } as OutboxText,
+      this.host,
+    );
     crashPoint('gateway: text stored');
     if (inserted) this.redrive.driveNow(stored);
   }
@@ -100,9 +112,9 @@ export class OutboundService implements OnModuleInit {
 
   private async drive(text: OutboxText): Promise<void> {
     if (text.state === 'trying' && (await this.adopt(text))) return;
-    if (text.dropAt && text.dropAt <= new Date()) {
+    if (text.dropAt && text.dropAt <= this.host.now()) {
       await this.outbox.updateOne({ _id: text._id, state: text.state }, { $set: { state: 'dropped' }, $unset: { nextTryAt: 1 } });
-      sentTotal.inc({ result: 'dropped' });
+      this.sentTotal.inc({ result: 'dropped' });
       log.warn({ textId: text._id }, 'text dropped: its time is over');
       return;
     }
@@ -120,7 +132,7 @@ export class OutboundService implements OnModuleInit {
           { _id: text._id, state: 'trying' },
           { $set: { state: 'handed_over', sid }, $unset: { nextTryAt: 1 } },
         );
-        sentTotal.inc({ result: 'adopted' });
+        this.sentTotal.inc({ result: 'adopted' });
         log.info({ textId: text._id, sid }, 'text found in the list of the provider');
         return true;
       } catch (error) {
@@ -132,7 +144,7 @@ export class OutboundService implements OnModuleInit {
   }
 
   private async send(text: OutboxText): Promise<void> {
-    const began = new Date();
+    const began = this.host.now();
     const { modifiedCount } = await this.outbox.updateOne(
       { _id: text._id, state: text.state, [`sends.${text.sends.length}`]: { $exists: false } },
       { $set: { state: 'trying', nextTryAt: new Date(began.getTime() + SETTLE_MS) }, $push: { sends: began } },
@@ -147,12 +159,12 @@ export class OutboundService implements OnModuleInit {
           from: text.from,
           body: this.open(text),
           callbackUrl: `${this.settings.PUBLIC_URL.replace(/\/$/, '')}/sms/status?text=${text.callbackId}`,
-          validitySeconds: text.dropAt && (text.dropAt.getTime() - Date.now()) / 1000,
+          validitySeconds: text.dropAt && (text.dropAt.getTime() - this.host.now().getTime()) / 1000,
         }),
       { kind: SpanKind.CLIENT },
     );
     crashPoint('gateway: provider answered');
-    sentTotal.inc({ result: sent.result });
+    this.sentTotal.inc({ result: sent.result });
     // What cannot be stored now must not bring the next look nearer: until SETTLE_MS is over, the list may not have the text yet.
     await this.settle(text, sent).catch((error: unknown) =>
       log.warn(
@@ -174,11 +186,11 @@ export class OutboundService implements OnModuleInit {
         return;
       case 'not_taken': {
         const waits = (text.waits ?? 0) + 1;
-        const waitMs = Math.min(15_000, 500 * 2 ** Math.min(waits, 6)) * (0.5 + Math.random() / 2);
+        const waitMs = Math.min(15_000, 500 * 2 ** Math.min(waits, 6)) * (0.5 + this.host.random() / 2);
         log.warn({ textId: text._id, why: sent.why, waits }, 'the provider did not take a text; it is sent again');
         await this.outbox.updateOne(
           { _id: text._id, state: 'trying' },
-          { $set: { state: 'queued', waits, nextTryAt: new Date(Date.now() + waitMs) } },
+          { $set: { state: 'queued', waits, nextTryAt: new Date(this.host.now().getTime() + waitMs) } },
         );
         return;
       }
@@ -193,7 +205,7 @@ export class OutboundService implements OnModuleInit {
             $set: {
               state: 'failed',
               errorCode: sent.errorCode,
-              dead: { reason: `provider error ${sent.errorCode}`, at: new Date() },
+              dead: { reason: `provider error ${sent.errorCode}`, at: this.host.now() },
             },
             $unset: { nextTryAt: 1 },
           },
@@ -219,7 +231,7 @@ export class OutboundService implements OnModuleInit {
       { $set: { state, sid: MessageSid, ...(ErrorCode ? { errorCode: ErrorCode } : {}) }, $unset: { nextTryAt: 1 } },
     );
     if (modifiedCount === 0 || !isEnd(state)) return;
-    deliveredTotal.inc({ state });
+    this.deliveredTotal.inc({ state });
     if (state !== 'delivered') log.warn({ sid: MessageSid, state, errorCode: ErrorCode }, 'text not delivered');
   }
 

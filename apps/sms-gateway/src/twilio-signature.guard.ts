@@ -1,9 +1,7 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
-import { counter, SETTINGS } from '#libs/service';
+import { Metrics, SETTINGS } from '#libs/service';
 import twilio from 'twilio';
 import type { Settings } from './settings.ts';
-
-const refusedTotal = counter('smspay_webhooks_refused_total', 'Webhooks without a true signature');
 
 /**
  * Lets through what Twilio signed (twilio.com/docs/usage/security): HMAC-SHA1 over the URL as Twilio saw it and the form's fields. The URL
@@ -13,8 +11,10 @@ const refusedTotal = counter('smspay_webhooks_refused_total', 'Webhooks without 
 export class TwilioSignatureGuard implements CanActivate {
   private readonly tokens: string[];
   private readonly publicUrl: string;
+  private readonly refusedTotal;
 
-  constructor(@Inject(SETTINGS) settings: Settings) {
+  constructor(metrics: Metrics, @Inject(SETTINGS) settings: Settings) {
+    this.refusedTotal = metrics.counter('smspay_webhooks_refused_total', 'Webhooks without a true signature');
     this.tokens = [settings.TWILIO_AUTH_TOKEN, settings.TWILIO_AUTH_TOKEN_SECONDARY].filter((token) => token !== undefined);
     this.publicUrl = settings.PUBLIC_URL.replace(/\/$/, '');
   }
@@ -28,7 +28,7 @@ export class TwilioSignatureGuard implements CanActivate {
     const isTrue =
       typeof signature === 'string' &&
       this.tokens.some((token) => twilio.validateRequest(token, signature, url, request.body ?? {}));
-    if (!isTrue) refusedTotal.inc();
+    if (!isTrue) this.refusedTotal.inc();
     return isTrue;
   }
 }

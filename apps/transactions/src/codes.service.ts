@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Msisdn, PaymentId, Sealed, SmsId } from '#libs/contracts';
 import { insertOrRead } from '#libs/mongo';
-import { counter, DataKeys, log, masked, Secret, SETTINGS } from '#libs/service';
+import { DataKeys, Host, log, masked, Metrics, Secret, SETTINGS } from '#libs/service';
 import type { Model } from 'mongoose';
 import { codeOf, freeN } from './domain/code.ts';
 import { type CodeDigits, codeDigits } from './domain/guessing.ts';
@@ -12,19 +12,21 @@ import { WrongCode } from './wrong-code.schema.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
-const wrongCodesTotal = counter('smspay_wrong_codes_total', 'SMS whose code fitted nothing');
-
 /** The codes that confirm payments: computed, compared and counted here alone. */
 @Injectable()
 export class CodesService {
   private readonly dataKeys: DataKeys;
   private readonly key: Buffer;
+  private readonly wrongTotal;
 
   constructor(
     @InjectModel(WrongCode.name) private readonly wrongCodes: Model<WrongCode>,
+    private readonly host: Host,
+    metrics: Metrics,
     @Inject(SETTINGS) settings: Settings,
   ) {
-    this.dataKeys = new DataKeys(settings.DATA_KEYS);
+    this.wrongTotal = metrics.counter('smspay_wrong_codes_total', 'SMS whose code fitted nothing');
+    this.dataKeys = new DataKeys(settings.DATA_KEYS, host);
     const [first] = settings.CODE_KEY;
     if (!first) throw new Error('CODE_KEY holds no key');
     this.key = first.key;
@@ -53,15 +55,15 @@ export class CodesService {
 
   /** Counts a wrong code, one SMS once, and says how many digits this person's codes have from now on. */
   async wrong(smsId: SmsId, number: Msisdn, at: Date): Promise<CodeDigits> {
-    const { inserted } = await insertOrRead(this.wrongCodes, { _id: smsId, number, at });
-    if (inserted) wrongCodesTotal.inc();
+    const { inserted } = await insertOrRead(this.wrongCodes, { _id: smsId, number, at }, this.host);
+    if (inserted) this.wrongTotal.inc();
     const digits = await this.digitsOf(number);
     if (digits === 9) log.warn({ msisdn: masked(number) }, 'codes are being guessed');
     return digits;
   }
 
   private async digitsOf(number: Msisdn): Promise<CodeDigits> {
-    const now = new Date();
+    const now = this.host.now();
     const wrong = await this.wrongCodes.find({ number, at: { $gt: new Date(now.getTime() - DAY_MS) } }).lean<WrongCode[]>();
     return codeDigits(
       wrong.map(({ at }) => at),

@@ -1,5 +1,4 @@
 import { runService } from '#libs/service';
-import { settings } from './settings.ts';
-import { TransactionsModule } from './transactions.module.ts';
+import { transactions } from './service.ts';
 
-void runService({ name: 'transactions', module: TransactionsModule, settings, needs: ['mongodb', 'nats'] });
+void runService(transactions);

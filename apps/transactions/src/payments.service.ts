@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import {
@@ -23,7 +22,7 @@ import {
 } from '#libs/contracts';
 import { Redrive, RpcClient } from '#libs/messaging';
 import { insertOrRead, OtherIndexTaken } from '#libs/mongo';
-import { counter, crashPoint, gauge, histogram, Lifecycle, log, masked, type Secret, SETTINGS, traceparent } from '#libs/service';
+import { crashPoint, Host, Lifecycle, log, masked, Metrics, type Secret, SETTINGS, traceparent } from '#libs/service';
 import type { Model } from 'mongoose';
 import { CodesService } from './codes.service.ts';
 import { refusalOfOpening } from './domain/opening.ts';
@@ -55,14 +54,6 @@ const LEASE_MS = 10_000;
 const STUCK_WAITS = 8;
 const STUCK_LOOK_MS = 5 * MINUTE_MS;
 
-const paymentsTotal = counter('smspay_payments_total', 'Payments and requests by how they ended', ['state', 'reason']);
-const paymentSeconds = histogram(
-  'smspay_payment_seconds',
-  'From the opening of a payment to its end',
-  ['state'],
-  [1, 3, 10, 30, 100, 300, 1_000, 3_600, 86_400],
-);
-
 type Command<Type extends PaymentCommand['type']> = Extract<PaymentCommand, { type: Type }>;
 type Asked = RequestOf<typeof CarryOut>;
 type Answer = ResponseOf<typeof CarryOut>;
@@ -72,14 +63,25 @@ const TAKEN: Answer = { result: 'taken' };
 @Injectable()
 export class PaymentsService implements OnModuleInit {
   private readonly redrive: Redrive<StoredPayment>;
+  private readonly endedTotal;
+  private readonly seconds;
 
   constructor(
     @InjectModel(PaymentRecord.name) private readonly payments: Model<StoredPayment>,
     private readonly codes: CodesService,
     private readonly rpc: RpcClient,
+    private readonly host: Host,
+    metrics: Metrics,
     lifecycle: Lifecycle,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {
+    this.endedTotal = metrics.counter('smspay_payments_total', 'Payments and requests by how they ended', ['state', 'reason']);
+    this.seconds = metrics.histogram(
+      'smspay_payment_seconds',
+      'From the opening of a payment to its end',
+      ['state'],
+      [1, 3, 10, 30, 100, 300, 1_000, 3_600, 86_400],
+    );
     // Money may have moved: it is driven for ever.
     this.redrive = new Redrive({
       model: payments,
@@ -89,8 +91,12 @@ export class PaymentsService implements OnModuleInit {
       triesMax: Infinity,
       canDrive: () => rpc.connected,
       lifecycle,
+      host,
+      metrics,
     });
-    gauge('smspay_payments_stuck', 'Payments put off eight times or more: untold, or their end undecided', () => this.stuck());
+    metrics.gauge('smspay_payments_stuck', 'Payments put off eight times or more: untold, or their end undecided', () =>
+      this.stuck(),
+    );
   }
 
   onModuleInit(): void {
@@ -129,7 +135,7 @@ export class PaymentsService implements OnModuleInit {
     const id = smsId as string as PaymentId;
     const openCount = mine.filter((payment) => isOpen(payment) && payment.origin === command.type && payment.id !== id).length;
     const reason = refusalOfOpening(command, from, quote, openCount);
-    const openedAt = new Date();
+    const openedAt = this.host.now();
 
     if (reason || !quote.payer || !quote.payee) {
       const other = command.type === 'pay' ? quote.payee : quote.payer;
@@ -174,7 +180,7 @@ export class PaymentsService implements OnModuleInit {
       )),
     };
     for (let draw = 0; draw < REFS_MAX; draw++) {
-      const first = opened({ ...terms, ref: randomBytes(4).readUInt32BE() as Ref });
+      const first = opened({ ...terms, ref: this.host.randomBytes(4).readUInt32BE() as Ref });
       try {
         await this.insert(first.payment, first.untold);
         return TAKEN;
@@ -187,15 +193,19 @@ export class PaymentsService implements OnModuleInit {
 
   private async insert({ id, ...payment }: Payment | NotOpened, untold: Tale[]): Promise<void> {
     crashPoint('transactions: before a payment is stored');
-    const { inserted, stored } = await insertOrRead(this.payments, {
-      ...payment,
-      _id: id,
-      version: 0,
-      untold,
-      tries: 0,
-      nextTryAt: this.redrive.firstTryAt(),
-      traceparent: traceparent(),
-    } as StoredPayment);
+    const { inserted, stored } = await insertOrRead(
+      this.payments,
+      {
+        ...payment,
+        _id: id,
+        version: 0,
+        untold,
+        tries: 0,
+        nextTryAt: this.redrive.firstTryAt(),
+        traceparent: traceparent(),
+      } as StoredPayment,
+      this.host,
+    );
     crashPoint('transactions: payment stored');
     if (inserted) this.redrive.driveNow(stored);
   }
@@ -222,7 +232,7 @@ export class PaymentsService implements OnModuleInit {
       crashPoint('transactions: before a code is made longer');
       await this.payments.updateOne(
         { _id: id, state, codeDigits: 6 },
-        { $set: { codeDigits, untold, nextTryAt: new Date() }, $inc: { version: 1 } },
+        { $set: { codeDigits, untold, nextTryAt: this.host.now() }, $inc: { version: 1 } },
       );
       log.info({ paymentId: id, msisdn: masked(from) }, 'code made longer');
     }
@@ -253,7 +263,7 @@ export class PaymentsService implements OnModuleInit {
   }
 
   private async listOpen(asked: Asked): Promise<Answer> {
-    const endsAt = { $gt: new Date() };
+    const endsAt = { $gt: this.host.now() };
     const stored = await this.payments
       .find({
         $or: [
@@ -294,7 +304,7 @@ export class PaymentsService implements OnModuleInit {
   /** What of a person's has a code: what is open, and what ended in the last day. */
   private async withCodesOf(number: string): Promise<ReadPayment[]> {
     const stored = await this.payments
-      .find({ 'payer.number': number, endsAt: { $gt: new Date(Date.now() - DAY_MS) } })
+      .find({ 'payer.number': number, endsAt: { $gt: new Date(this.host.now().getTime() - DAY_MS) } })
       .lean<StoredPayment[]>();
     return stored.map((document) => paymentOf(document) as ReadPayment);
   }
@@ -338,7 +348,7 @@ export class PaymentsService implements OnModuleInit {
       const { modifiedCount } = await this.payments.updateOne({ _id, version }, { $set: change });
       crashPoint('transactions: outcome stored');
       if (modifiedCount === 1) {
-        count(decision.payment);
+        this.count(decision.payment);
         this.redrive.driveNow({ ...payment, ...change } as StoredPayment);
         return decision.payment;
       }
@@ -369,7 +379,7 @@ export class PaymentsService implements OnModuleInit {
   // What is open is looked at when its time is up; what was put off, within five minutes.
   private stuck(): Promise<number> {
     return this.payments.countDocuments({
-      nextTryAt: { $lt: new Date(Date.now() + STUCK_LOOK_MS) },
+      nextTryAt: { $lt: new Date(this.host.now().getTime() + STUCK_LOOK_MS) },
       waits: { $gte: STUCK_WAITS },
     });
   }
@@ -378,7 +388,7 @@ export class PaymentsService implements OnModuleInit {
   private async drive(stored: StoredPayment): Promise<void> {
     const payment = paymentOf(stored);
     if (stored.untold.length > 0) return this.tell(stored, payment);
-    if (payment.state !== 'not_opened' && isOpen(payment) && payment.refuseAt <= new Date()) {
+    if (payment.state !== 'not_opened' && isOpen(payment) && payment.refuseAt <= this.host.now()) {
       await this.apply(payment, { type: 'time_is_up', cause: `timer:${payment.id}`.slice(0, 100) as Cause });
     }
   }
@@ -401,15 +411,15 @@ export class PaymentsService implements OnModuleInit {
     );
     crashPoint('transactions: marked told');
   }
+
+  private count(payment: Payment): void {
+    const reason = reasonOf(payment);
+    this.endedTotal.inc({ state: payment.state, reason: reason ?? '' });
+    this.seconds.observe({ state: payment.state }, (this.host.now().getTime() - payment.openedAt.getTime()) / 1000);
+    log.info({ paymentId: payment.id, state: payment.state, reason }, 'payment ended');
+  }
 }
 
 const answer = (message: Message): Answer => ({ result: 'answer', message });
 
 const causeOf = (asked: Asked) => asked.smsId as string as Cause;
-
-function count(payment: Payment): void {
-  const reason = reasonOf(payment);
-  paymentsTotal.inc({ state: payment.state, reason: reason ?? '' });
-  paymentSeconds.observe({ state: payment.state }, (Date.now() - payment.openedAt.getTime()) / 1000);
-  log.info({ paymentId: payment.id, state: payment.state, reason }, 'payment ended');
-}

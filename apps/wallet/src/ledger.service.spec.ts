@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Cause, type Currency, minorUnits, type RefusalReason } from '#libs/contracts';
 import { type MongoServer, startMongo } from '#libs/servers';
+import { realHost } from '#libs/service';
 import { FEES, newAccount, newOrder, problemsOf, type WalletProcess, walletProcess } from './wallet.spec-helper.ts';
 
 let mongo: MongoServer;
@@ -153,15 +154,13 @@ describe('the ledger', () => {
   }, 30_000);
 
   it('writes nothing while its clock and the database’s differ', async () => {
-    const realNow = Date.now;
-    const late = jest.spyOn(Date, 'now').mockImplementation(() => realNow() - 5_000);
-    const wrong = await walletProcess(mongo.uri(database));
+    const late = { ...realHost, now: () => new Date(Date.now() - 5_000) };
+    const wrong = await walletProcess(mongo.uri(database), {}, late);
     try {
       const order = newOrder({ to: newAccount() });
       await expect(wrong.ledger.make(order)).rejects.toThrow('is unavailable');
       expect(await one.ledger.find(order.transferId)).toBeUndefined();
     } finally {
-      late.mockRestore();
       await wrong.stop();
     }
   });

@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Cause, feesAccount, type RefusalReason, type TransferAnswer, type TransferId } from '#libs/contracts';
@@ -16,16 +15,13 @@ import {
 } from '#libs/ledger';
 import { Unavailable } from '#libs/messaging';
 import { isDuplicateKey } from '#libs/mongo';
-import { counter, crashPoint, log, SETTINGS } from '#libs/service';
+import { crashPoint, Host, log, Metrics, SETTINGS } from '#libs/service';
 import type { Model } from 'mongoose';
 import { ChainsService } from './chains.service.ts';
 import type { Settings } from './settings.ts';
 import { Transfer } from './transfer.schema.ts';
 import { Turns } from './turns.ts';
 import { WriteGuard } from './write-guard.service.ts';
-
-const transfersTotal = counter('smspay_transfers_total', 'Ids that the ledger decided, by what they became', ['kind', 'result']);
-const conflictsTotal = counter('smspay_ledger_conflicts_total', 'Inserts that lost a race for a place in a chain');
 
 const RACES_MAX = 200;
 const RACE_PAUSE_MAX_MS = 10;
@@ -35,13 +31,23 @@ const OUTAGES_MAX = 3;
 @Injectable()
 export class LedgerService {
   readonly #turns = new Turns();
+  readonly #transfersTotal;
+  readonly #conflictsTotal;
 
   constructor(
     @InjectModel(Transfer.name) private readonly transfers: Model<TransferDocument>,
     private readonly chains: ChainsService,
     private readonly guard: WriteGuard,
+    private readonly host: Host,
+    metrics: Metrics,
     @Inject(SETTINGS) private readonly settings: Settings,
-  ) {}
+  ) {
+    this.#transfersTotal = metrics.counter('smspay_transfers_total', 'Ids that the ledger decided, by what they became', [
+      'kind',
+      'result',
+    ]);
+    this.#conflictsTotal = metrics.counter('smspay_ledger_conflicts_total', 'Inserts that lost a race for a place in a chain');
+  }
 
   /** Moves money once per id, or says for ever why not. */
   async make(order: Omit<Order, 'at'>): Promise<TransferAnswer> {
@@ -54,7 +60,7 @@ export class LedgerService {
 
   /** Says that a transfer will never be made, unless it was. */
   async refuse(transferId: TransferId, reason: RefusalReason, cause: Cause): Promise<TransferAnswer> {
-    const stored = (await this.find(transferId)) ?? (await this.#write(() => refusalOf(transferId, reason, cause)));
+    const stored = (await this.find(transferId)) ?? (await this.#write(() => this.#refusalOf(transferId, reason, cause)));
     return this.answerOf(stored);
   }
 
@@ -76,14 +82,14 @@ export class LedgerService {
   #decide(order: Omit<Order, 'at'>): Promise<TransferDocument> {
     const rules = { floor: floorOf(order.from), timeZone: this.settings.TIME_ZONE };
     return this.#write(async () => {
-      const decide = (heads: Heads) => post({ ...order, at: new Date() }, heads, rules);
+      const decide = (heads: Heads) => post({ ...order, at: this.host.now() }, heads, rules);
       const heads = await this.chains.headsFor(order);
       const first = decide(heads);
       if (first.result === 'posted') return signed(first.transfer, this.settings.LEDGER_KEY);
       // What was read could have been stale: a refusal is written only if credits that are newer than the debits say the same.
       const second = decide({ ...(await this.chains.headsFor(order)), debit: heads.debit });
       if (second.result === 'posted') return signed(second.transfer, this.settings.LEDGER_KEY);
-      return refusalOf(order.transferId, second.reason, order.cause);
+      return this.#refusalOf(order.transferId, second.reason, order.cause);
     });
   }
 
@@ -99,18 +105,32 @@ export class LedgerService {
       try {
         await this.transfers.insertOne(record, { validateBeforeSave: false });
         crashPoint('wallet: transfer inserted');
-        told(document);
+        this.#told(document);
         return document;
       } catch (error) {
         // A chain can have moved on, the id can be taken, or the reply was lost after the insert: only the id itself says what holds.
         const stored = await this.find(document._id);
         if (stored) return stored;
-        if (isDuplicateKey(error)) conflictsTotal.inc();
+        if (isDuplicateKey(error)) this.#conflictsTotal.inc();
         else if (++outages === OUTAGES_MAX) throw new Unavailable('the ledger', { cause: error });
       }
-      await pause(Math.random() * RACE_PAUSE_MAX_MS);
+      await this.host.sleep(this.host.random() * RACE_PAUSE_MAX_MS);
     }
     throw new Unavailable(`the ledger: ${RACES_MAX} races lost for one transfer, it`);
+  }
+
+  #refusalOf(transferId: TransferId, reason: RefusalReason, cause: Cause): TransferDocument {
+    return { _id: transferId, kind: 'refused', reason, cause, at: this.host.now() };
+  }
+
+  #told(document: TransferDocument): void {
+    if (document.kind === 'refused') {
+      this.#transfersTotal.inc({ kind: 'refused', result: document.reason });
+      log.info({ transferId: document._id, reason: document.reason }, 'transfer refused');
+    } else {
+      this.#transfersTotal.inc({ kind: document.kind, result: 'made' });
+      log.info({ transferId: document._id, paymentId: document.paymentId }, 'transfer made');
+    }
   }
 }
 
@@ -118,18 +138,4 @@ export class LedgerService {
 function chainsOf({ from, to, fee, currency }: Omit<Order, 'at'>): string[] {
   const chains = [debitChain(from), creditChain(to), ...(fee > 0n ? [feeChain(feesAccount(currency))] : [])];
   return chains.map(chainName);
-}
-
-function refusalOf(transferId: TransferId, reason: RefusalReason, cause: Cause): TransferDocument {
-  return { _id: transferId, kind: 'refused', reason, cause, at: new Date() };
-}
-
-function told(document: TransferDocument): void {
-  if (document.kind === 'refused') {
-    transfersTotal.inc({ kind: 'refused', result: document.reason });
-    log.info({ transferId: document._id, reason: document.reason }, 'transfer refused');
-  } else {
-    transfersTotal.inc({ kind: document.kind, result: 'made' });
-    log.info({ transferId: document._id, paymentId: document.paymentId }, 'transfer made');
-  }
 }

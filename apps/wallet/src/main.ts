@@ -1,5 +1,4 @@
 import { runService } from '#libs/service';
-import { settings } from './settings.ts';
-import { WalletModule } from './wallet.module.ts';
+import { wallet } from './service.ts';
 
-void runService({ name: 'wallet', module: WalletModule, settings, needs: ['mongodb', 'nats'] });
+void runService(wallet);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type AccountId, type Cause, type Currency, minorUnits, type Ref, type TransferId } from '#libs/contracts';
 import { type LedgerSource, type Order, type PostedTransfer, type Side, type TransferDocument, verify } from '#libs/ledger';
 import { connectionOptions, ensureIndexes } from '#libs/mongo';
-import { Lifecycle, log } from '#libs/service';
+import { type Host, Lifecycle, log, Metrics, realHost } from '#libs/service';
 import mongoose, { type Connection, type Model } from 'mongoose';
 import { ChainsService } from './chains.service.ts';
 import { LedgerReader } from './ledger-reader.service.ts';
@@ -31,7 +31,7 @@ export interface WalletProcess {
 }
 
 /** The services of a wallet process, on a real database. */
-export async function walletProcess(uri: string, change: Partial<Settings> = {}): Promise<WalletProcess> {
+export async function walletProcess(uri: string, change: Partial<Settings> = {}, host: Host = realHost): Promise<WalletProcess> {
   const given: Settings = {
     SMSPAY_MODE: 'development',
     PORT: 0,
@@ -49,16 +49,17 @@ export async function walletProcess(uri: string, change: Partial<Settings> = {})
   const transfers = connection.model<TransferDocument>(Transfer.name, TransferSchema as never);
   const links = connection.model<LinkRecord>(LinkRecord.name, LinkSchema);
   const wallets = connection.model<Wallet>(Wallet.name, WalletSchema);
-  const lifecycle = new Lifecycle();
-  const guard = new WriteGuard(connection, lifecycle);
+  const lifecycle = new Lifecycle(host);
+  const metrics = new Metrics(host);
+  const guard = new WriteGuard(connection, lifecycle, host, metrics);
   const chains = new ChainsService(transfers);
-  const ledger = new LedgerService(transfers, chains, guard, given);
-  const people = new WalletsService(links, wallets, ledger, chains, guard, given);
+  const ledger = new LedgerService(transfers, chains, guard, host, metrics, given);
+  const people = new WalletsService(links, wallets, ledger, chains, guard, host, given);
   const reader = new LedgerReader(transfers, people);
   await ensureIndexes(connection);
   guard.onApplicationBootstrap();
   const stop = async () => {
-    await lifecycle.stop();
+    lifecycle.stop();
     await connection.close();
   };
   return { connection, transfers, links, wallets, chains, guard, ledger, people, reader, stop };

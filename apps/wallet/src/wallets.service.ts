@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import {
@@ -22,7 +21,7 @@ import {
 } from '#libs/contracts';
 import { creditChain, debitChain, type PostedTransfer } from '#libs/ledger';
 import { insertOrRead } from '#libs/mongo';
-import { crashPoint, log, masked, SETTINGS } from '#libs/service';
+import { crashPoint, Host, log, masked, SETTINGS } from '#libs/service';
 import type { Model } from 'mongoose';
 import { ChainsService } from './chains.service.ts';
 import { feeOf } from './domain/fees.ts';
@@ -46,6 +45,7 @@ export class WalletsService {
     private readonly ledger: LedgerService,
     private readonly chains: ChainsService,
     private readonly guard: WriteGuard,
+    private readonly host: Host,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {
     this.#terms = termsOf(settings);
@@ -54,18 +54,22 @@ export class WalletsService {
   /** Opens a wallet for a number. The link decides; a crash after it is healed by whoever asks next, since all else follows from it. */
   async open({ number, name, language, cause }: RequestOf<typeof OpenWallet>): Promise<ResponseOf<typeof OpenWallet>> {
     await this.guard.assertOpen();
-    const at = new Date();
-    const walletId = randomBytes(WALLET_ID_BYTES).toString('hex') as WalletId;
+    const at = this.host.now();
+    const walletId = this.host.randomBytes(WALLET_ID_BYTES).toString('hex') as WalletId;
     const { welcomeCredit } = this.#terms;
-    const { inserted, stored: link } = await insertOrRead(this.links, {
-      _id: linkOf(number),
-      walletId,
-      cause,
-      welcomeCredit,
-      at,
-    });
+    const { inserted, stored: link } = await insertOrRead(
+      this.links,
+      {
+        _id: linkOf(number),
+        walletId,
+        cause,
+        welcomeCredit,
+        at,
+      },
+      this.host,
+    );
     crashPoint('wallet: link inserted');
-    const { stored: wallet } = await insertOrRead(this.wallets, { _id: link.walletId, number, name, language, at });
+    const { stored: wallet } = await insertOrRead(this.wallets, { _id: link.walletId, number, name, language, at }, this.host);
     crashPoint('wallet: wallet inserted');
     await this.#welcome(link);
     crashPoint('wallet: welcome credited');

@@ -1,3 +1,4 @@
+export * from './bus.ts';
 export * from './faults.ts';
 export * from './nats-link.ts';
 export * from './redrive.ts';

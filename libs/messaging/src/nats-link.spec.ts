@@ -23,13 +23,13 @@ it('gives up a try that NATS answers too late, and keeps one connection', async 
   await once(proxy, 'listening');
   const link = new NatsLink('wallet', { NATS_URL: `nats://127.0.0.1:${(proxy.address() as AddressInfo).port}` });
   try {
-    const connection = await link.open();
+    await link.open();
     const [first] = clients;
     holdMs = LATE_MS;
     first?.destroy();
     const [late] = (await once(proxy, 'connection')) as [Socket];
     await once(late, 'close', { signal: AbortSignal.timeout(2 * LATE_MS) });
-    await connection.flush();
+    await link.connection?.flush();
     expect(clients.size).toBe(1);
   } finally {
     await link.close();

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { setTimeout as pause } from 'node:timers/promises';
 import { type Asker, inboxPrefix } from '#libs/contracts';
-import { log } from '#libs/process';
-import { connect, type ConnectionOptions, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
+import { log, realHost } from '#libs/process';
+import { connect, type ConnectionOptions, headers, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
+import { Bus, type BusRequest, type BusSubscription } from './bus.ts';
 
 /** Where NATS is, who we are there, and who vouches for it. */
 export interface NatsSettings {
@@ -26,9 +26,10 @@ export function natsOptions(name: Asker, { NATS_URL, NATS_CREDS, NATS_CA }: Nats
 }
 
 const RETRY_MS = 500;
+const text = { encoder: new TextEncoder(), decoder: new TextDecoder() };
 
 /** This process's connection to NATS. It comes when NATS does and reconnects for ever; one that closes for good ends the process. */
-export class NatsLink {
+export class NatsLink extends Bus {
   readonly #name: Asker;
   readonly #settings: NatsSettings;
   #connection: NatsConnection | undefined;
@@ -37,14 +38,14 @@ export class NatsLink {
   #opened: Promise<NatsConnection> | undefined;
 
   constructor(name: Asker, settings: NatsSettings) {
+    super();
     this.#name = name;
     this.#settings = settings;
   }
 
-  /** Begins to connect. The promise is fulfilled at the first connection, however long NATS is away. */
-  open(): Promise<NatsConnection> {
+  override async open(): Promise<void> {
     this.#opened ??= this.#open();
-    return this.#opened;
+    await this.#opened;
   }
 
   async #open(): Promise<NatsConnection> {
@@ -58,7 +59,7 @@ export class NatsLink {
 
   /** Tries until NATS takes us; says why it does not, each reason once. */
   async #connect(): Promise<NatsConnection> {
-    for (let said = ''; !this.#closing; await pause(RETRY_MS)) {
+    for (let said = ''; !this.#closing; await realHost.sleep(RETRY_MS)) {
       try {
         return await connect({
           ...natsOptions(this.#name, this.#settings),
@@ -101,8 +102,41 @@ export class NatsLink {
     return this.#connected ? this.#connection : undefined;
   }
 
-  /** Sends what is buffered and closes. */
-  async close(): Promise<void> {
+  override get connected(): boolean {
+    return this.connection !== undefined;
+  }
+
+  override async request(
+    subject: string,
+    body: string,
+    { timeoutMs, headers: given }: { timeoutMs: number; headers: Readonly<Record<string, string>> },
+  ): Promise<string> {
+    const connection = this.connection;
+    if (!connection) throw new Error('not connected to NATS');
+    const sent = headers();
+    for (const [name, value] of Object.entries(given)) sent.set(name, value);
+    const reply = await connection.request(subject, text.encoder.encode(body), { timeout: timeoutMs, headers: sent });
+    return text.decoder.decode(reply.data);
+  }
+
+  /** Made again at each reconnect by the client. */
+  override subscribe(subject: string, queue: string, take: (request: BusRequest) => void): BusSubscription {
+    if (!this.#connection) throw new Error('subscribe only after open()');
+    return this.#connection.subscribe(subject, {
+      queue,
+      callback: (error, message) => {
+        if (error) return log.error({ err: error, subject }, 'NATS subscription');
+        return take({
+          subject,
+          body: text.decoder.decode(message.data),
+          headers: Object.fromEntries([...(message.headers ?? [])].map(([name, [value = '']]) => [name, value])),
+          respond: (answer) => void message.respond(text.encoder.encode(answer)),
+        });
+      },
+    });
+  }
+
+  override async close(): Promise<void> {
     this.#closing = true;
     if (this.#connected) await this.#connection?.flush().catch(() => undefined);
     await this.#connection?.close();

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { connectionOptions, ensureIndexes } from '#libs/mongo';
-import { Lifecycle } from '#libs/process';
+import { Lifecycle, Metrics, realHost } from '#libs/process';
 import { type MongoServer, startMongo } from '#libs/servers';
 import mongoose, { type Connection, type Model } from 'mongoose';
 import { Unavailable } from './faults.ts';
@@ -31,10 +31,10 @@ describe('what has no outcome', () => {
     await server.stop();
   });
   beforeEach(() => {
-    lifecycle = new Lifecycle();
+    lifecycle = new Lifecycle(realHost);
   });
   afterEach(async () => {
-    await lifecycle.stop();
+    lifecycle.stop();
     await lifecycle.idle();
     await jobs.deleteMany();
   });
@@ -54,6 +54,8 @@ describe('what has no outcome', () => {
       canDrive,
       inTurn,
       lifecycle,
+      host: realHost,
+      metrics: new Metrics(realHost),
     });
   const stored = async (id: string, until: (job: Job) => boolean): Promise<Job> => {
     for (const end = Date.now() + 15_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 20))) {
@@ -125,7 +127,7 @@ describe('what has no outcome', () => {
   });
 
   it('is left to the next process when this one stops', async () => {
-    await lifecycle.stop();
+    lifecycle.stop();
     const redrive = redriveOf(finish);
     redrive.start();
     const left = { ...due('left'), nextTryAt: redrive.firstTryAt() };

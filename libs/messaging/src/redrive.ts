@@ -1,13 +1,6 @@
-import { counter, type Lifecycle, log, span } from '#libs/process';
+import { type Host, type Lifecycle, log, type Metrics, span } from '#libs/process';
 import type { Model, QueryFilter } from 'mongoose';
 import { faultOf } from './faults.ts';
-
-const redrivenTotal = counter(
-  'smspay_redriven_total',
-  'Documents driven from the database: again, or because nobody had room for them',
-  ['what'],
-);
-const deadLettersTotal = counter('smspay_dead_letters_total', 'Documents given up until an operator replays them', ['what']);
 
 const POLL_MS = 500;
 const POLL_MAX = 32;
@@ -44,6 +37,8 @@ export interface RedriveOptions<T extends Driven> {
   /** What comes while there is no room waits behind what is older. Without it, it is driven at once: for what is further along than what begins elsewhere. */
   inTurn?: boolean;
   lifecycle: Lifecycle;
+  host: Host;
+  metrics: Metrics;
 }
 
 /**
@@ -52,7 +47,8 @@ export interface RedriveOptions<T extends Driven> {
  */
 export class Redrive<T extends Driven> {
   readonly #options: RedriveOptions<T>;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #redriven: ReturnType<Metrics['counter']>;
+  readonly #deadLetters: ReturnType<Metrics['counter']>;
   #driving = 0;
   /** Whether more may be due than was found. */
   #more = false;
@@ -62,33 +58,41 @@ export class Redrive<T extends Driven> {
 
   constructor(options: RedriveOptions<T>) {
     this.#options = options;
-    options.lifecycle.onStop(() => clearTimeout(this.#timer));
+    this.#redriven = options.metrics.counter(
+      'smspay_redriven_total',
+      'Documents driven from the database: again, or because nobody had room for them',
+      ['what'],
+    );
+    this.#deadLetters = options.metrics.counter(
+      'smspay_dead_letters_total',
+      'Documents given up until an operator replays them',
+      ['what'],
+    );
   }
 
   /** Begins to look for what is due. */
   start(): void {
-    this.#timer = setTimeout(
+    const { lifecycle, host } = this.#options;
+    lifecycle.repeat(
+      () => POLL_MS * (0.5 + host.random()),
       () => {
         this.#more = true;
-        if (this.#hasRoom()) this.#options.lifecycle.track(this.#work());
-        if (this.#options.lifecycle.accepting) this.start();
+        if (this.#hasRoom()) lifecycle.track(this.#work());
       },
-      POLL_MS * (0.5 + Math.random()),
     );
   }
 
   /** The `nextTryAt` of a document's insert, or of the change that makes it open: a claim by this process if it has room, else due for any. */
   firstTryAt(): Date {
-    const now = Date.now();
     const { inTurn, leaseMs } = this.#options;
-    if (inTurn ? this.#hasRoom() : this.#canDrive()) return new Date(now + leaseMs);
+    if (inTurn ? this.#hasRoom() : this.#canDrive()) return this.#in(leaseMs);
     this.#more = true;
-    return new Date(now);
+    return this.#in(0);
   }
 
   /** The first drive of a document that was just stored, if `firstTryAt` was a claim. */
   driveNow(document: T): void {
-    if (document.nextTryAt && document.nextTryAt > new Date()) this.#options.lifecycle.track(this.#work(document));
+    if (document.nextTryAt && document.nextTryAt > this.#in(0)) this.#options.lifecycle.track(this.#work(document));
   }
 
   /** Age of the oldest document without an outcome, in seconds, by the field that says when it was stored; 0 if there is none. */
@@ -97,7 +101,11 @@ export class Redrive<T extends Driven> {
       { $match: { nextTryAt: { $exists: true } } },
       { $group: { _id: null, at: { $min: `$${storedAt}` } } },
     ]);
-    return oldest ? (Date.now() - oldest.at.getTime()) / 1000 : 0;
+    return oldest ? (this.#in(0).getTime() - oldest.at.getTime()) / 1000 : 0;
+  }
+
+  #in(ms: number): Date {
+    return new Date(this.#options.host.now().getTime() + ms);
   }
 
   #hasRoom(): boolean {
@@ -117,7 +125,7 @@ export class Redrive<T extends Driven> {
       if (first) await this.#drive(first);
       for (let next = await this.#claimNext(); next; next = await this.#claimNext()) {
         if (this.#due.length > 0 && this.#hasRoom()) lifecycle.track(this.#work());
-        redrivenTotal.inc({ what });
+        this.#redriven.inc({ what });
         await this.#drive(next);
       }
     } catch (error) {
@@ -130,7 +138,7 @@ export class Redrive<T extends Driven> {
   async #claimNext(): Promise<T | undefined> {
     while (this.#canDrive()) {
       // Most likely the oldest; but processes that found the same must not all take the same.
-      const [next] = this.#due.splice(Math.floor(Math.random() ** 2 * this.#due.length), 1);
+      const [next] = this.#due.splice(Math.floor(this.#options.host.random() ** 2 * this.#due.length), 1);
       if (next) {
         if (await this.#claim(next)) return next;
         // Another process drives what this one found.
@@ -148,7 +156,7 @@ export class Redrive<T extends Driven> {
   async #look(): Promise<void> {
     this.#more = false;
     const oldest = await this.#options.model
-      .find({ nextTryAt: { $lte: new Date() } } as QueryFilter<T>)
+      .find({ nextTryAt: { $lte: this.#in(0) } } as QueryFilter<T>)
       .sort({ nextTryAt: 1 })
       .limit(POLL_MAX)
       .lean<T[]>();
@@ -159,7 +167,7 @@ export class Redrive<T extends Driven> {
   async #claim(document: T): Promise<boolean> {
     const { model, leaseMs } = this.#options;
     const { modifiedCount } = await model.updateOne({ _id: document._id, nextTryAt: document.nextTryAt } as QueryFilter<T>, {
-      $set: { nextTryAt: new Date(Date.now() + leaseMs) },
+      $set: { nextTryAt: this.#in(leaseMs) },
     });
     return modifiedCount === 1;
   }
@@ -176,26 +184,26 @@ export class Redrive<T extends Driven> {
   }
 
   async #putOff(document: T, error: unknown): Promise<void> {
-    const { model, what, triesMax } = this.#options;
+    const { model, what, triesMax, host } = this.#options;
     const counted = faultOf(error) === 'failed';
     const tries = document.tries + (counted ? 1 : 0);
     const waits = (document.waits ?? 0) + 1;
     const reason = error instanceof Error ? error.message : String(error);
     if (tries >= triesMax) {
-      deadLettersTotal.inc({ what });
+      this.#deadLetters.inc({ what });
       log.error({ err: error, what, id: document._id, tries }, 'dead letter');
       await model.updateOne(
         { _id: document._id } as QueryFilter<T>,
-        { $set: { tries, dead: { reason, at: new Date() } }, $unset: { nextTryAt: 1 } } as never,
+        { $set: { tries, dead: { reason, at: this.#in(0) } }, $unset: { nextTryAt: 1 } } as never,
       );
       return;
     }
     const longest = counted ? COUNTED_WAIT_MAX_MS : UNCOUNTED_WAIT_MAX_MS;
-    const waitMs = Math.min(longest, 500 * 2 ** Math.min(waits, 12)) * (0.5 + Math.random() / 2);
+    const waitMs = Math.min(longest, 500 * 2 ** Math.min(waits, 12)) * (0.5 + host.random() / 2);
     if (counted) log.warn({ err: error, what, id: document._id, tries }, 'a try failed');
     await model.updateOne(
       { _id: document._id, nextTryAt: { $exists: true } } as QueryFilter<T>,
-      { $set: { tries, waits, nextTryAt: new Date(Date.now() + waitMs) } } as never,
+      { $set: { tries, waits, nextTryAt: this.#in(waitMs) } } as never,
     );
   }
 }

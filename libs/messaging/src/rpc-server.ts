@@ -1,12 +1,11 @@
 import { Catch, type ExceptionFilter } from '@nestjs/common';
 import { type CustomTransportStrategy, MessagePattern, Server } from '@nestjs/microservices';
 import type { Contract } from '#libs/contracts';
-import { log, span, SpanKind } from '#libs/process';
-import type { Msg, Subscription } from '@nats-io/transport-node';
+import { type Host, log, span, SpanKind } from '#libs/process';
 import { lastValueFrom, throwError } from 'rxjs';
 import { decode, encode, ZodError } from 'zod';
+import type { Bus, BusRequest, BusSubscription } from './bus.ts';
 import { faultOf, Unavailable } from './faults.ts';
-import type { NatsLink } from './nats-link.ts';
 import { DEADLINE_HEADER, type Reply, TRACE_HEADER } from './rpc-client.ts';
 
 /** Our transport, so that a handler registers on it alone. */
@@ -24,54 +23,48 @@ export class PassOn implements ExceptionFilter {
 // Not as a decorator, so that tools can run this file as it is.
 Catch()(PassOn);
 
-const text = { encoder: new TextEncoder(), decoder: new TextDecoder() };
-
-/** Request and reply over NATS in a queue group per service. It drains: what arrived is answered before it closes. */
+/** Request and reply over the bus in a queue group per service. It drains: what arrived is answered before it closes. */
 export class RpcServer extends Server implements CustomTransportStrategy {
   override readonly transportId = RPC_TRANSPORT;
-  readonly #link: NatsLink;
+  readonly #bus: Bus;
   readonly #queue: string;
-  readonly #subscriptions: Subscription[] = [];
+  readonly #host: Host;
+  readonly #subscriptions: BusSubscription[] = [];
   readonly #inFlight = new Set<Promise<void>>();
 
-  constructor(link: NatsLink, queue: string) {
+  constructor(bus: Bus, queue: string, host: Host) {
     super();
-    this.#link = link;
+    this.#bus = bus;
     this.#queue = queue;
+    this.#host = host;
   }
 
-  /** Returns at once: the subscriptions are made when NATS is there, and made again at each reconnect by the client. */
+  /** Returns at once: the subscriptions are made when the bus is there. */
   listen(listening: () => void): void {
-    void this.#link.open().then((connection) => {
+    void this.#bus.open().then(() => {
       for (const [subject, handler] of this.messageHandlers) {
         const contract = handler.extras?.['contract'] as Contract;
         const answer = async (request: unknown) => lastValueFrom(this.transformToObservable(await handler(request)));
-        this.#subscriptions.push(
-          connection.subscribe(subject, {
-            queue: this.#queue,
-            callback: (error, message) =>
-              error ? log.error({ err: error, subject }, 'NATS subscription') : this.#take(contract, answer, message),
-          }),
-        );
+        this.#subscriptions.push(this.#bus.subscribe(subject, this.#queue, (request) => this.#take(contract, answer, request)));
       }
     });
     listening();
   }
 
-  #take(contract: Contract, answer: (request: unknown) => Promise<unknown>, message: Msg): void {
+  #take(contract: Contract, answer: (request: unknown) => Promise<unknown>, asked: BusRequest): void {
     // Its asker has given up and asks again: unread.
-    if (Number(message.headers?.get(DEADLINE_HEADER)) < Date.now()) return;
-    const work: Promise<void> = span(contract.subject, () => this.#reply(contract, answer, message), {
+    if (Number(asked.headers[DEADLINE_HEADER]) < this.#host.now().getTime()) return;
+    const work: Promise<void> = span(contract.subject, () => this.#reply(contract, answer, asked), {
       kind: SpanKind.SERVER,
-      parent: message.headers?.get(TRACE_HEADER),
+      parent: asked.headers[TRACE_HEADER],
     }).finally(() => this.#inFlight.delete(work));
     this.#inFlight.add(work);
   }
 
-  async #reply(contract: Contract, answer: (request: unknown) => Promise<unknown>, message: Msg): Promise<void> {
+  async #reply(contract: Contract, answer: (request: unknown) => Promise<unknown>, asked: BusRequest): Promise<void> {
     let reply: Reply;
     try {
-      const request = decode(contract.request, JSON.parse(text.decoder.decode(message.data)));
+      const request = decode(contract.request, JSON.parse(asked.body));
       reply = { ok: encode(contract.response, await answer(request)) };
     } catch (error) {
       const fault = isUnknownType(error) ? 'unavailable' : faultOf(error);
@@ -79,7 +72,7 @@ export class RpcServer extends Server implements CustomTransportStrategy {
         log.error({ err: error, subject: contract.subject, fault }, 'a request was not answered');
       reply = { error: fault };
     }
-    message.respond(text.encoder.encode(JSON.stringify(reply)));
+    asked.respond(JSON.stringify(reply));
   }
 
   /** Takes no new request, and resolves when those taken are answered. */
@@ -97,7 +90,7 @@ export class RpcServer extends Server implements CustomTransportStrategy {
   }
 
   unwrap<T>(): T {
-    return this.#link as T;
+    return this.#bus as T;
   }
 }
 

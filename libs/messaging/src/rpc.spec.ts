@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { rpc } from '#libs/contracts';
+import { Metrics, realHost } from '#libs/process';
 import { type NatsServer, startNats } from '#libs/servers';
 import { connect } from '@nats-io/transport-node';
 import { z } from 'zod';
@@ -39,10 +40,10 @@ describe('a question over NATS', () => {
     links = [];
     answer = async ({ n }) => ({ twice: 2 * n });
     const taker = await link('wallet');
-    server = new RpcServer(taker, 'wallet');
+    server = new RpcServer(taker, 'wallet', realHost);
     server.addHandler(Double.subject, async (request) => answer(request), false, { contract: Double });
     server.listen(() => undefined);
-    client = new RpcClient(await link('transactions'));
+    client = new RpcClient(await link('transactions'), realHost, new Metrics(realHost));
     await taker.connection?.flush();
   });
   afterEach(async () => {

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { realHost } from '#libs/process';
 import { type MongoServer, startMongo } from '#libs/servers';
 import mongoose, { type Connection, type Model } from 'mongoose';
 import { connectionOptions } from './connection.ts';
@@ -33,25 +34,27 @@ describe('a document under its id', () => {
   });
 
   it('is inserted once, by whoever comes first; all others read it', async () => {
-    const results = await Promise.all(Array.from({ length: 20 }, (_, ref) => insertOrRead(things, { _id: 'one', ref })));
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, ref) => insertOrRead(things, { _id: 'one', ref }, realHost)),
+    );
     expect(results.filter(({ inserted }) => inserted)).toHaveLength(1);
     const winner = results.find(({ inserted }) => inserted)?.stored.ref;
     expect(new Set(results.map(({ stored }) => stored.ref))).toEqual(new Set([winner]));
   });
 
   it('says that another unique index has the value', async () => {
-    await insertOrRead(things, { _id: 'two', ref: 100 });
-    await expect(insertOrRead(things, { _id: 'three', ref: 100 })).rejects.toBeInstanceOf(OtherIndexTaken);
+    await insertOrRead(things, { _id: 'two', ref: 100 }, realHost);
+    await expect(insertOrRead(things, { _id: 'three', ref: 100 }, realHost)).rejects.toBeInstanceOf(OtherIndexTaken);
   });
 
   it('keeps money of 18 digits to the last one', async () => {
     const amount = 999_999_999_999_999_999n;
-    await insertOrRead(things, { _id: 'rich', ref: 200, amount });
+    await insertOrRead(things, { _id: 'rich', ref: 200, amount }, realHost);
     expect((await things.findById('rich').lean<Thing>())?.amount).toBe(amount);
   });
 
   it('that its schema refuses was never sent', async () => {
-    await expect(insertOrRead(things, { _id: 'bad', ref: 'x' as unknown as number })).rejects.toThrow(/Cast to Number/);
+    await expect(insertOrRead(things, { _id: 'bad', ref: 'x' as unknown as number }, realHost)).rejects.toThrow(/Cast to Number/);
     expect(await things.exists({ _id: 'bad' })).toBeNull();
   });
 

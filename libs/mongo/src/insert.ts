@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import type { Host } from '#libs/process';
 import type { Model } from 'mongoose';
 import { isDuplicateKey } from './errors.ts';
 
@@ -18,26 +18,27 @@ export interface Identified {
 export async function insertOrRead<T extends Identified>(
   model: Model<T>,
   document: T,
+  host: Host,
 ): Promise<{ inserted: boolean; stored: T }> {
   for (let tries = 1; ; tries++) {
     try {
       await model.insertOne(document as never);
       return { inserted: true, stored: document };
     } catch (error) {
-      if (isDuplicateKey(error)) return { inserted: false, stored: await readDuplicate(model, document._id, error) };
+      if (isDuplicateKey(error)) return { inserted: false, stored: await readDuplicate(model, document._id, error, host) };
       // A document that its schema refuses was never sent.
       if (tries === TRIES_MAX || (error instanceof Error && error.name === 'ValidationError')) throw error;
-      await pause(PAUSE_MS * 2 ** tries);
+      await host.sleep(PAUSE_MS * 2 ** tries);
     }
   }
 }
 
-async function readDuplicate<T extends Identified>(model: Model<T>, id: string, error: unknown): Promise<T> {
+async function readDuplicate<T extends Identified>(model: Model<T>, id: string, error: unknown, host: Host): Promise<T> {
   for (let look = 0; look < LOOKS_MAX; look++) {
     const stored = await model.findById(id).lean<T>();
     if (stored) return stored;
     if (look > 0 && !namesId(error)) throw new OtherIndexTaken(error);
-    await pause(PAUSE_MS * 2 ** look);
+    await host.sleep(PAUSE_MS * 2 ** look);
   }
   throw error;
 }

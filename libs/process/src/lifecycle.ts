@@ -1,14 +1,19 @@
+import type { Host } from './host.ts';
 import { log } from './logging.ts';
 
 /** Whether the process takes work, and what it still does. One per process. */
 export class Lifecycle {
-  #stopping = false;
+  readonly #host: Host;
+  readonly #stopping = new AbortController();
   readonly #inFlight = new Set<Promise<unknown>>();
-  readonly #stoppers: (() => void | Promise<void>)[] = [];
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
 
   /** False from the first moment of shutdown. */
   get accepting(): boolean {
-    return !this.#stopping;
+    return !this.#stopping.signal.aborted;
   }
 
   /** Work that goes on after its caller was answered; the stop waits for it. Its errors are its own business: they are logged here as the last resort. */
@@ -19,15 +24,21 @@ export class Lifecycle {
     this.#inFlight.add(tracked);
   }
 
-  /** What ends a loop that starts new work. */
-  onStop(stopper: () => void | Promise<void>): void {
-    this.#stoppers.push(stopper);
+  /** Does `work` again and again until the stop, each time after a wait. `work` sees to its own errors. */
+  repeat(waitMs: () => number, work: () => Promise<void> | void): void {
+    const loop = async () => {
+      for (;;) {
+        await this.#host.sleep(waitMs(), this.#stopping.signal);
+        if (!this.accepting) return;
+        await work();
+      }
+    };
+    this.track(loop());
   }
 
-  /** From now on not ready, and no loop starts new work. */
-  async stop(): Promise<void> {
-    this.#stopping = true;
-    await Promise.all(this.#stoppers.map((stopper) => stopper()));
+  /** From now on not ready, and no loop begins new work. */
+  stop(): void {
+    this.#stopping.abort();
   }
 
   /** Resolves when nothing tracked is under way. */

@@ -2,10 +2,11 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import type { Sealed } from '#libs/contracts';
 import fc from 'fast-check';
+import { realHost } from './host.ts';
 import { DataKeys, Secret } from './secrets.ts';
 
 const key = (id: string, byte: number) => ({ id, key: Buffer.alloc(32, byte) });
-const keys = new DataKeys([key('k2', 2), key('k1', 1)]);
+const keys = new DataKeys([key('k2', 2), key('k1', 1)], realHost);
 
 describe('a secret', () => {
   it('cannot be printed', () => {
@@ -34,9 +35,9 @@ describe('a secret', () => {
   });
 
   it('is sealed by the first key and opened by any', () => {
-    const old = new DataKeys([key('k1', 1)]).seal(new Secret('a'), 'x');
+    const old = new DataKeys([key('k1', 1)], realHost).seal(new Secret('a'), 'x');
     expect(keys.open(old, 'x').reveal()).toBe('a');
     expect(keys.seal(new Secret('a'), 'x')).toMatch(/^k2\./);
-    expect(() => new DataKeys([key('k3', 3)]).open(old, 'x')).toThrow('DATA_KEYS has no key k1');
+    expect(() => new DataKeys([key('k3', 3)], realHost).open(old, 'x')).toThrow('DATA_KEYS has no key k1');
   });
 });

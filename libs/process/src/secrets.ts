@@ -1,6 +1,7 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { inspect } from 'node:util';
 import type { Sealed } from '#libs/contracts';
+import type { Host } from './host.ts';
 import type { KeyRing } from './settings.ts';
 
 /** A secret in memory: it cannot be printed, logged or put into JSON by accident. */
@@ -30,15 +31,17 @@ const TAG_BYTES = 16;
 /** Seals what carries a secret and must be stored or sent on: AES-256-GCM under `DATA_KEYS`, `<keyId>.<base64url(nonce ‖ ciphertext ‖ tag)>`. */
 export class DataKeys {
   readonly #ring: KeyRing;
-  constructor(ring: KeyRing) {
+  readonly #host: Host;
+  constructor(ring: KeyRing, host: Host) {
     this.#ring = ring;
+    this.#host = host;
   }
 
   /** `context` binds the sealed text to its place (`inbox:<id>`): it opens nowhere else. */
   seal(secret: Secret, context: string): Sealed {
     const [first] = this.#ring;
     if (!first) throw new Error('DATA_KEYS holds no key');
-    const nonce = randomBytes(NONCE_BYTES);
+    const nonce = this.#host.randomBytes(NONCE_BYTES);
     const cipher = createCipheriv('aes-256-gcm', first.key, nonce).setAAD(Buffer.from(context));
     const sealed = Buffer.concat([nonce, cipher.update(secret.reveal(), 'utf8'), cipher.final(), cipher.getAuthTag()]);
     return `${first.id}.${sealed.toString('base64url')}` as Sealed;

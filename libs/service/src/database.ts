@@ -1,5 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { type Lifecycle, log } from '#libs/process';
+import { type Host, type Lifecycle, log } from '#libs/process';
 import { connectionOptions, ensureIndexes } from '#libs/mongo';
 import type { Connection } from 'mongoose';
 
@@ -10,10 +9,12 @@ export class Database {
   #ready = false;
   readonly #connection: Connection;
   readonly #uri: string;
+  readonly #host: Host;
 
-  constructor(connection: Connection, uri: string) {
+  constructor(connection: Connection, uri: string, host: Host) {
     this.#connection = connection;
     this.#uri = uri;
+    this.#host = host;
   }
 
   /** Tries until it stands; then makes and reads the indexes. */
@@ -28,7 +29,7 @@ export class Database {
         return;
       } catch (error) {
         log.warn({ err: error }, 'the database is not ready; trying again');
-        await pause(RETRY_MS);
+        await this.#host.sleep(RETRY_MS);
       }
     }
   }

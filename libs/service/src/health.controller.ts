@@ -1,6 +1,6 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
-import { gauge, Lifecycle, metricsText, metricsType } from '#libs/process';
+import { Lifecycle, Metrics, METRICS_TYPE } from '#libs/process';
 
 /** What a service can need to be ready. */
 export type Need = 'mongodb' | 'nats';
@@ -19,8 +19,9 @@ export class HealthController {
     private readonly indicators: HealthIndicatorService,
     private readonly lifecycle: Lifecycle,
     @Inject(NEEDS) private readonly needs: NeedChecks,
+    private readonly measured: Metrics,
   ) {
-    gauge('smspay_ready', '1 while work may be sent here', () =>
+    measured.gauge('smspay_ready', '1 while work may be sent here', () =>
       this.ready().then(
         () => 1,
         () => 0,
@@ -54,8 +55,8 @@ export class HealthController {
   }
 
   @Get('metrics')
-  @Header('Content-Type', metricsType())
+  @Header('Content-Type', METRICS_TYPE)
   metrics() {
-    return metricsText();
+    return this.measured.text();
   }
 }

@@ -1,24 +1,24 @@
 import 'reflect-metadata';
 import type { Server } from 'node:http';
-import { setTimeout as pause } from 'node:timers/promises';
-import { type DynamicModule, Global, Module, type Type } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { type DynamicModule, Global, type INestApplication, Module, type Provider, type Type } from '@nestjs/common';
+import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
 import { getConnectionToken, MongooseModule } from '@nestjs/mongoose';
-import type { AbstractHttpAdapter } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
 import type { Asker } from '#libs/contracts';
-import { NatsLink, PassOn, RpcClient, RpcServer, Unavailable } from '#libs/messaging';
+import { Bus, NatsLink, PassOn, RpcClient, RpcServer, Unavailable } from '#libs/messaging';
 import { connectionOptions, uriProblems } from '#libs/mongo';
 import {
   type commonSettings,
-  gauge,
+  Host,
   Lifecycle,
   log,
+  Metrics,
   nameLogs,
   nestLogger,
+  readSettings,
+  realHost,
   startTracing,
   stopTracing,
-  readSettings,
   WRONG_SETTINGS,
 } from '#libs/process';
 import type { Connection } from 'mongoose';
@@ -32,15 +32,31 @@ const STOP_MAX_MS = 25_000;
 const LAME_DUCK_MS = 500;
 
 /** What is special about one service. */
-export interface Service<Schema extends z.ZodObject> {
+export interface Service<Schema extends z.ZodObject = z.ZodObject> {
   name: Asker;
   module: Type;
   settings: Schema;
   /** What readiness looks at; a service that has `MONGODB_URI` has its database opened either way. */
   needs: readonly Need[];
+  /** What it calls of the world outside, beside its database and the bus. */
+  outside?: (settings: z.output<Schema>) => Provider[];
 }
 
 type Common = z.output<typeof commonSettings> & { MONGODB_URI?: string; HTTP_ADAPTER?: 'fastify' | 'express' };
+
+/** What a service runs on and by: the real ones, or those of a simulation. */
+export interface Surroundings {
+  host: Host;
+  bus: Bus;
+  metrics: Metrics;
+}
+
+/** A service that runs. */
+export interface RunningService {
+  app: INestApplication;
+  /** Ends in order: not ready, no new requests, what is in flight is answered, the bus is closed. The database is closed with `app`. */
+  drain(): Promise<void>;
+}
 
 /** Runs one service until SIGTERM or SIGINT: settings, logs, traces, metrics, health, and the order of shutdown. */
 export async function runService<Schema extends z.ZodObject>(service: Service<Schema>): Promise<void> {
@@ -50,24 +66,12 @@ export async function runService<Schema extends z.ZodObject>(service: Service<Sc
   startTracing(service.name, settings.OTEL_EXPORTER_OTLP_ENDPOINT);
   if (settings.SMSPAY_MODE === 'development') log.warn('development mode: its secrets are not for real money');
 
-  const lifecycle = new Lifecycle();
-  const link = new NatsLink(service.name, settings);
-  gauge('smspay_nats_connected', '1 while the connection to NATS stands', () => (link.connection ? 1 : 0));
-  const server = new RpcServer(link, service.name);
-  const app = await NestFactory.create(rootOf(service, settings, lifecycle, link), await httpAdapter(settings.HTTP_ADAPTER), {
-    logger: nestLogger,
-    abortOnError: false,
-  });
-  app.connectMicroservice({ strategy: server }, { deferInitialization: true }).useGlobalFilters(new PassOn());
-
+  const metrics = new Metrics(realHost);
+  metrics.collectDefaults();
+  const bus = new NatsLink(service.name, settings);
+  const { app, drain } = await startService(service, settings, { host: realHost, bus, metrics });
   await app.listen(settings.PORT, '0.0.0.0');
   log.info({ port: app.getHttpServer().address().port }, 'listening');
-  // Nothing is taken before the unique indexes were read back: money rests on them.
-  const take = async () => {
-    if (settings.MONGODB_URI) await app.get(Database).open(lifecycle);
-    if (lifecycle.accepting) await app.startAllMicroservices();
-  };
-  lifecycle.track(take());
 
   let stopping = false;
   const stop = async (signal: string) => {
@@ -78,17 +82,54 @@ export async function runService<Schema extends z.ZodObject>(service: Service<Sc
       log.error('the stop took too long; what is left is driven again from the database');
       process.exit(1);
     }, STOP_MAX_MS).unref();
-    // Not ready → no new requests → answer what is in flight → NATS → MongoDB → traces and logs.
-    await lifecycle.stop();
-    await Promise.all([closeHttp(app.getHttpServer()), server.drain()]);
-    await lifecycle.idle();
-    await link.close();
+    await drain();
     await app.close();
     await stopTracing();
     log.info('stopped');
     process.exit(0);
   };
   process.once('SIGTERM', stop).once('SIGINT', stop);
+}
+
+/** Starts a service in its surroundings. HTTP is up to the caller: `app.listen()`, or requests put into it. */
+export async function startService<Schema extends z.ZodObject>(
+  service: Service<Schema>,
+  settings: z.output<Schema> & Common,
+  { host, bus, metrics }: Surroundings,
+): Promise<RunningService> {
+  const lifecycle = new Lifecycle(host);
+  metrics.gauge('smspay_nats_connected', '1 while the connection to NATS stands', () => (bus.connected ? 1 : 0));
+  const server = new RpcServer(bus, service.name, host);
+  const outside = service.outside?.(settings) ?? [];
+  const providers: Provider[] = [
+    { provide: SETTINGS, useValue: settings },
+    { provide: Host, useValue: host },
+    { provide: Metrics, useValue: metrics },
+    { provide: Lifecycle, useValue: lifecycle },
+    { provide: RpcClient, useValue: new RpcClient(bus, host, metrics) },
+    ...outside,
+  ];
+  const app = await NestFactory.create(rootOf(service, settings, providers, bus), await httpAdapter(settings.HTTP_ADAPTER), {
+    logger: nestLogger,
+    abortOnError: false,
+  });
+  app.connectMicroservice({ strategy: server }, { deferInitialization: true }).useGlobalFilters(new PassOn());
+  await app.init();
+
+  // Nothing is taken before the unique indexes were read back: money rests on them.
+  const take = async () => {
+    if (settings.MONGODB_URI) await app.get(Database).open(lifecycle);
+    if (lifecycle.accepting) await app.startAllMicroservices();
+  };
+  lifecycle.track(take());
+
+  const drain = async () => {
+    lifecycle.stop();
+    await Promise.all([closeHttp(app.getHttpServer(), host), server.drain()]);
+    await lifecycle.idle();
+    await bus.close();
+  };
+  return { app, drain };
 }
 
 function settingsOrExit<Schema extends z.ZodObject>(schema: Schema): z.output<Schema> {
@@ -105,10 +146,9 @@ function settingsOrExit<Schema extends z.ZodObject>(schema: Schema): z.output<Sc
   process.exit(WRONG_SETTINGS);
 }
 
-function rootOf(service: Service<z.ZodObject>, settings: Common, lifecycle: Lifecycle, link: NatsLink): DynamicModule {
-  const uri = settings.MONGODB_URI;
+function rootOf(service: Service, { MONGODB_URI: uri }: Common, providers: Provider[], bus: Bus): DynamicModule {
   const nats = () => {
-    if (!link.connection) throw new Unavailable('NATS');
+    if (!bus.connected) throw new Unavailable('NATS');
   };
   @Global()
   @Module({})
@@ -122,15 +162,13 @@ function rootOf(service: Service<z.ZodObject>, settings: Common, lifecycle: Life
     ],
     controllers: [HealthController],
     providers: [
-      { provide: SETTINGS, useValue: settings },
-      { provide: Lifecycle, useValue: lifecycle },
-      { provide: RpcClient, useValue: new RpcClient(link) },
+      ...providers,
       ...(uri
         ? [
             {
               provide: Database,
-              useFactory: (connection: Connection) => new Database(connection, uri),
-              inject: [getConnectionToken()],
+              useFactory: (connection: Connection, host: Host) => new Database(connection, uri, host),
+              inject: [getConnectionToken(), Host],
             },
           ]
         : []),
@@ -141,9 +179,11 @@ function rootOf(service: Service<z.ZodObject>, settings: Common, lifecycle: Life
         inject: uri ? [Database] : [],
       },
     ],
-    exports: [SETTINGS, Lifecycle, RpcClient, ...(uri ? [Database] : [])],
+    exports: [...providers.map(tokenOf), ...(uri ? [Database] : [])],
   };
 }
+
+const tokenOf = (provider: Provider) => (typeof provider === 'function' ? provider : provider.provide);
 
 // The first connection may fail; `Database.open` tries again.
 function quiet(connection: Connection): Connection {
@@ -163,9 +203,10 @@ async function httpAdapter(name: 'fastify' | 'express' = 'fastify'): Promise<Abs
  * Requests are still answered for a moment, each with `Connection: close`, so that no client sends one on a connection that is closing
  * (RFC 9112, 9.6); then no new connection, and when what is under way is answered, the end.
  */
-async function closeHttp(server: Server): Promise<void> {
+async function closeHttp(server: Server, host: Host): Promise<void> {
   server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
-  await pause(LAME_DUCK_MS);
+  await host.sleep(LAME_DUCK_MS);
+  if (!server.listening) return;
   await new Promise<void>((resolve) => {
     server.close(() => resolve());
     const sweep = setInterval(() => server.closeIdleConnections(), 50);

@@ -5,5 +5,6 @@ export * from './load.ts';
 export * from './lossy-mongo.ts';
 export * from './lossy-nats.ts';
 export * from './phone.ts';
+export * from './random.ts';
 export * from './service-process.ts';
 export * from './town.ts';

@@ -1,6 +1,6 @@
 import { connect as dial, createServer, type Server, type Socket } from 'node:net';
 import { mongo as driver } from 'mongoose';
-import { seededRandom } from './lossy-nats.ts';
+import { seededRandom } from './random.ts';
 
 const WRITES = new Set(['insert', 'update']);
 const LENGTH_BYTES = 4;

@@ -1,15 +1,5 @@
 import { createServer, type Server, type Socket, connect as dial } from 'node:net';
-
-/** Numbers in [0, 1) that are the same for the same seed (mulberry32), so that a failing run can be had again. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { seededRandom } from './random.ts';
 
 /** The frames that carry a message; all others are one line (docs.nats.io, "Client Protocol"). */
 const WITH_PAYLOAD = /^(?:PUB|HPUB|MSG|HMSG) .*?(\d+)$/;

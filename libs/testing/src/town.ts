@@ -16,6 +16,7 @@ import {
 } from '#libs/contracts';
 import { NatsLink, RpcClient } from '#libs/messaging';
 import { connectionOptions } from '#libs/mongo';
+import { Metrics, realHost } from '#libs/process';
 import {
   developmentSecrets,
   type DevelopmentSecrets,
@@ -204,7 +205,7 @@ export class Town {
 
   /** Asks as an operator. */
   get operator(): RpcClient {
-    return new RpcClient(this.#admin);
+    return new RpcClient(this.#admin, realHost, new Metrics(realHost));
   }
 
   /** A phone without a wallet. */

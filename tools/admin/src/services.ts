@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { NatsLink, RpcClient, TakerFailed, Unavailable } from '#libs/messaging';
+import { Metrics, realHost } from '#libs/process';
 import { Problem, setting } from './settings.ts';
 
 const CONNECT_MAX_MS = 5_000;
@@ -14,7 +15,7 @@ export async function asking<Answer>(ask: (services: RpcClient) => Promise<Answe
   );
   try {
     await Promise.race([link.open(), tooLong]);
-    return await ask(new RpcClient(link));
+    return await ask(new RpcClient(link, realHost, new Metrics(realHost)));
   } catch (error) {
     if (error instanceof Unavailable)
       throw new Problem(`${error.message}: it may or may not have been done; ask again`, { cause: error });

@@ -87,8 +87,8 @@ describe('NATS over TLS', () => {
     const { url, ca, seed } = await serve('localhost');
     const link = new NatsLink('wallet', { NATS_URL: url, NATS_CREDS: seed, NATS_CA: ca });
     links.push(link);
-    const connection = await link.open();
-    await expect(connection.flush()).resolves.toBeUndefined();
+    await link.open();
+    await expect(link.connection?.flush()).resolves.toBeUndefined();
   });
 
   it('is refused under another CA, and under another name', async () => {

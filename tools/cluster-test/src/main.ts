@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Asker, ASKERS, inboxPrefix, permissionsOf, ReadLedger, refText, TRIED_SUBJECTS } from '#libs/contracts';
 import { NatsLink, natsOptions, refusedOf, RpcClient } from '#libs/messaging';
+import { Metrics, realHost } from '#libs/process';
 import { connect } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { PhonesPage } from './phones-page.ts';
@@ -107,7 +108,10 @@ async function isInLedger(since: Date, payer: string, payee: string, ref: string
   const link = new NatsLink('simulator', natsOf('simulator'));
   try {
     await Promise.race([link.open(), pause(ANSWER_MAX_MS)]);
-    const { entries, owners } = await new RpcClient(link).ask(ReadLedger, { since, limit: 1000 });
+    const { entries, owners } = await new RpcClient(link, realHost, new Metrics(realHost)).ask(ReadLedger, {
+      since,
+      limit: 1000,
+    });
     const transfers = entries.flatMap((entry) =>
       entry.result === 'made' && entry.ref !== undefined && refText(entry.ref) === ref
         ? [{ amount: entry.amount, from: owners[entry.debit.account]?.number, to: owners[entry.credit.account]?.number }]

@@ -28,20 +28,30 @@ export interface TextToSend {
   validitySeconds?: number | undefined;
 }
 
+/** How Twilio's SDK calls the API: over HTTP, or as a simulation answers. */
+export abstract class TwilioHttp {
+  abstract request: InstanceType<typeof twilio.RequestClient>['request'];
+}
+
+/** The real one; to the API at `TWILIO_API_URL` where that is set. */
+export function twilioHttp({ TWILIO_API_URL }: Pick<Settings, 'TWILIO_API_URL'>): TwilioHttp {
+  const client = new twilio.RequestClient({ timeout: TIMEOUT_MS, keepAlive: true, maxSockets: 50 });
+  client.axios.defaults.httpAgent = new Agent({ keepAlive: true, maxSockets: 50 });
+  const apiUrl = TWILIO_API_URL?.replace(/\/$/, '');
+  if (apiUrl) {
+    const request = client.request.bind(client);
+    client.request = (options) => request({ ...options, uri: options.uri.replace(TWILIO, apiUrl) });
+  }
+  return client;
+}
+
 /** Twilio's REST API, by its own SDK. */
 @Injectable()
 export class Twilio {
   private readonly client: ReturnType<typeof twilio>;
 
-  constructor(@Inject(SETTINGS) settings: Settings) {
-    const httpClient = new twilio.RequestClient({ timeout: TIMEOUT_MS, keepAlive: true, maxSockets: 50 });
-    httpClient.axios.defaults.httpAgent = new Agent({ keepAlive: true, maxSockets: 50 });
-    const apiUrl = settings.TWILIO_API_URL?.replace(/\/$/, '');
-    if (apiUrl) {
-      const request = httpClient.request.bind(httpClient);
-      httpClient.request = (options) => request({ ...options, uri: options.uri.replace(TWILIO, apiUrl) });
-    }
-    this.client = twilio(settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN, { httpClient });
+  constructor(http: TwilioHttp, @Inject(SETTINGS) settings: Settings) {
+    this.client = twilio(settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN, { httpClient: http as twilio.RequestClient });
   }
 
   /** One POST. The API has no idempotency key, so what is not plainly taken or refused is ambiguous (design.md, "Receiving and sending"). */

@@ -1,0 +1,11 @@
+import type { Service } from '#libs/service';
+import { settings } from './settings.ts';
+import { WalletModule } from './wallet.module.ts';
+
+/** What is special about this service. */
+export const wallet: Service<typeof settings> = {
+  name: 'wallet',
+  module: WalletModule,
+  settings,
+  needs: ['mongodb', 'nats'],
+};

@@ -1,0 +1,31 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+
+/**
+ * The machine beneath a process: its clocks, its timers, its randomness. Nothing else in a service takes them, so that a simulation can
+ * give its own. What ends when the machine likes (the generation of a key, a slow hash) is asked of it too.
+ */
+export abstract class Host {
+  /** The wall clock. It may be wrong, and it may jump. */
+  abstract now(): Date;
+  /** A clock that only goes on, at its own pace and from any beginning, milliseconds. */
+  abstract monotonicMs(): number;
+  /** Waits; ends early, without an error, when `signal` is aborted. */
+  abstract sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** In [0, 1): to spread what would else happen at once. Never for a secret. */
+  abstract random(): number;
+  /** Bytes that nobody can guess. */
+  abstract randomBytes(size: number): Buffer;
+}
+
+/** The machine that Node.js runs on. */
+export const realHost: Host = {
+  now: () => new Date(),
+  monotonicMs: () => performance.now(),
+  sleep: (ms, signal) =>
+    pause(ms, undefined, signal && { signal }).catch((error: unknown) => {
+      if (!signal?.aborted) throw error;
+    }),
+  random: () => Math.random(),
+  randomBytes: (size) => randomBytes(size),
+};
