@@ -3,8 +3,11 @@ import { SegmentedMessage } from 'sms-segments-calculator';
 
 const API_VERSION = '2010-04-01';
 
-/** Twilio's own words: `receiving` and `received` of what phones send, the others of what is sent to them, in this order. */
-export type MessageStatus = 'receiving' | 'received' | 'queued' | 'sending' | 'sent' | 'delivered' | 'undelivered';
+/**
+ * Twilio's own words: `receiving` and `received` of what phones send, the others of what is sent to them. That goes `queued`, `sending`,
+ * `sent` and ends `delivered` or `undelivered`; what was never sent is `failed`.
+ */
+export type MessageStatus = 'receiving' | 'received' | 'queued' | 'sending' | 'sent' | 'delivered' | 'undelivered' | 'failed';
 
 /** One SMS as Twilio keeps it. The object lives: its status, times and error move on. */
 export interface Message {
@@ -22,7 +25,7 @@ export interface Message {
   updatedAt: Date;
   sentAt?: Date;
   status: MessageStatus;
-  /** Twilio's error: 11200 the webhook did not answer 2xx, 30003 the phone is unreachable. */
+  /** Twilio's error: 11200 the webhook did not answer 2xx, 30003 the phone is unreachable, 30036 the validity period is over. */
   errorCode?: number;
 }
 

@@ -17,7 +17,7 @@ export const owners = signal<Owners>({});
 
 /** What phones show: of what is sent to them, only what has reached its end of the air. */
 export const shownTexts = computed(() =>
-  texts.value.filter(({ direction, status }) => direction === 'sent' || status === 'delivered' || status === 'undelivered'),
+  texts.value.filter(({ direction, status }) => direction === 'sent' || ['delivered', 'undelivered', 'failed'].includes(status)),
 );
 export const textsByPhone = computed(() => Map.groupBy(shownTexts.value, ({ phone }) => phone));
 

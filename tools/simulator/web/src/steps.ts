@@ -68,7 +68,7 @@ export function stepsOf(sent: Text, texts: readonly Text[], hops: readonly Hop[]
       what: 'SMS',
       at: text.at,
       ms: text.updatedAt - text.at,
-      failed: text.status === 'undelivered',
+      failed: text.status === 'undelivered' || text.status === 'failed',
     }));
   return [...there, ...between, ...back].toSorted((one, other) => one.at - other.at);
 }
