@@ -1,4 +1,4 @@
-// `npm start`, `npm test`, `npm run demo`, `bench` and `test:cluster`: installs and builds what is stale, then goes on under the
+// `npm start`, `npm test`, `npm run demo`, `simulate`, `bench` and `test:cluster`: installs and builds what is stale, then goes on under the
 // project's own Node. Plain JavaScript without packages: it runs before `npm ci`, on any Node that can run npm.
 import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
@@ -7,13 +7,16 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const NODE = join(ROOT, 'node_modules/.bin/node');
+const FROM_SOURCE = ['--conditions=source', '--disable-warning=ExperimentalWarning'];
 const TARGETS = {
-  start: ['tools/start/main.ts'],
+  start: [...FROM_SOURCE, 'tools/start/main.ts'],
   // One file after the other: many of them start a whole town.
-  test: ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--runInBand'],
-  demo: ['tools/demo/src/main.ts'],
-  bench: ['bench/main.ts'],
-  cluster: ['test/cluster/main.ts'],
+  test: [...FROM_SOURCE, '--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--runInBand'],
+  demo: [...FROM_SOURCE, 'tools/demo/src/main.ts'],
+  // The services in it have decorators, which Node.js cannot strip. Much is made and soon forgotten there.
+  simulate: ['--enable-source-maps', '--max-semi-space-size=64', 'dist/test/simulation/main.js'],
+  bench: [...FROM_SOURCE, 'bench/main.ts'],
+  cluster: [...FROM_SOURCE, 'test/cluster/main.ts'],
 };
 
 const [name = 'start', ...args] = process.argv.slice(2);
@@ -21,7 +24,7 @@ const target = TARGETS[name];
 if (!target) fail(`npm start takes nothing, or one of: ${Object.keys(TARGETS).join(', ')}; got ${name}`);
 
 if (isOlder('node_modules/.package-lock.json', 'package-lock.json')) await install();
-const built = await run(['tools/start/build.ts']);
+const built = await run([...FROM_SOURCE, 'tools/start/build.ts']);
 process.exit(built === 0 ? await run([...target, ...args]) : built);
 
 function isOlder(made, source) {
@@ -48,7 +51,7 @@ async function install() {
 /** Runs a program of ours to its end; its exit code. */
 async function run(programAndArgs) {
   // In a process group of its own, so that each signal comes once, from here: a Ctrl-C in the terminal goes to the whole group.
-  const child = spawn(NODE, ['--conditions=source', '--disable-warning=ExperimentalWarning', ...programAndArgs], {
+  const child = spawn(NODE, programAndArgs, {
     cwd: ROOT,
     stdio: 'inherit',
     detached: true,

@@ -65,6 +65,7 @@ export class Scheduler {
       this.steps++;
       await next.run();
       await settled();
+      if (this.steps % BREATHS === 0) await new Promise(setImmediate);
     }
   }
 
@@ -104,5 +105,17 @@ export class Scheduler {
 
 const isBefore = (one: Entry, other: Entry) => one.atMs < other.atMs || (one.atMs === other.atMs && one.order < other.order);
 
-/** When all that needs no waiting is done: promises and `process.nextTick` come before. */
-const settled = () => new Promise<void>((resolve) => void setImmediate(resolve));
+/** After so many events the real world is looked at: signals, output. */
+const BREATHS = 10_000;
+
+/**
+ * When all that needs no waiting is done. What is queued for `process.nextTick` comes when no promise is left to go on (Node.js, "The
+ * Event Loop"), so this is behind all of them; a turn of the real event loop would take five times as long.
+ */
+const settled = () => new Promise<void>((resolve) => behindAll(HOPS, resolve));
+
+/** What is behind everything may queue something in its turn, as streams do. */
+const HOPS = 2;
+function behindAll(hops: number, then: () => void): void {
+  queueMicrotask(() => process.nextTick(() => (hops === 1 ? then() : behindAll(hops - 1, then))));
+}

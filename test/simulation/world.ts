@@ -1,304 +1,530 @@
-import type {
-  AccountId,
-  Cause,
-  Currency,
-  Link,
-  MinorUnits,
-  Msisdn,
-  PaymentId,
-  Ref,
-  TransferAnswer,
-  TransferId,
-  WalletId,
+import {
+  type Asker,
+  type Cause,
+  feesAccount,
+  ListDeadLetters,
+  MakeTransfer,
+  minorUnits,
+  type PaymentId,
+  payOf,
+  type Ref,
+  refText,
+  ReplayDeadLetter,
+  walletAccount,
 } from '#libs/contracts';
-import { feesAccount, payOf, treasuryAccount, walletAccount } from '#libs/contracts';
-import {
-  creditHead,
-  debitHead,
-  feeHead,
-  floorOf,
-  type Heads,
-  type LedgerSource,
-  type Order,
-  post,
-  type PostedTransfer,
-  type Side,
-  signed,
-  type TransferDocument,
-} from '#libs/ledger';
-import {
-  decide,
-  type Input,
-  opened,
-  type Payment,
-  type Question,
-  type Tale,
-  termsOf,
-} from '../../apps/transactions/src/domain/payment.ts';
+import { type LedgerSource, type PostedTransfer, type Side, type TransferDocument, verify } from '#libs/ledger';
+import { RpcClient } from '#libs/messaging';
+import { Metrics } from '#libs/process';
+import { Database, type RunningService } from '#libs/service';
+import { brokenInvariants, ledgerProblems, type ServiceName, type Stored } from '#libs/testing';
+import { SimulatedBus } from './bus.ts';
+import { Chance } from './chance.ts';
+import { putIn } from './http.ts';
+import { Model } from './model.ts';
+import { People } from './people.ts';
+import { type Fault, isAct, numberOf, type Plan, type Step, textOf } from './plan.ts';
+import { SimulatedProcess } from './process.ts';
+import { NO_PROVIDER_FAULTS, SimulatedProvider } from './provider.ts';
+import { Scheduler } from './scheduler.ts';
+import { ACCOUNT_SID, AUTH_TOKEN, bootService, DATABASES, KEYS, PUBLIC_URL, SERVER_NUMBER, TIME_ZONE } from './services.ts';
+import { noFaults } from './store/faults.ts';
+import { SimulatedMongo } from './store/simulated-mongo.ts';
+import { Story } from './story.ts';
 
-export const KEYS = [{ id: 'k', key: Buffer.alloc(32, 1) }];
-export const TIME_ZONE = 'Africa/Nairobi';
-const KES = 'KES' as Currency;
+/** A Monday noon in Nairobi. */
+const START_MS = Date.UTC(2026, 0, 26, 9);
+const JOIN_MS = 5_000;
+const RESTART_MS = 1_000;
+/** What is under way for so long after all faults have ended is stuck. */
+const PATIENCE_MS = 4 * 60_000;
+/** Longer than anything stays open. */
+const LIFE_MS = 15 * 60_000;
+const LOOK_MS = 1_000;
+const OVERTAKEN_BY_MS = 60_000;
+const OVERTAKEN_FOR_MS = 45_000;
+const READY_MS = 25_000;
 
-/** A piece of work: each `yield` is a place at which others run, or at which its process dies. */
-type Work<Result> = Generator<undefined, Result, undefined>;
-
-interface Stored {
-  payment: Payment;
-  version: number;
-  untold: Tale[];
+/** A process and those that came before it under its name. */
+interface Place {
+  name: string;
+  service: ServiceName;
+  starts: number;
+  skewMs: number;
+  process?: SimulatedProcess;
+  running?: RunningService | undefined;
 }
 
-/**
- * The rules of payments and of the ledger in a small world without a clock: a collection with its unique indexes, processes that read,
- * wait, write and die between any two of these, inputs that come twice, late and in any order. What is not done is driven again.
- */
+/** How a life of the world ended. */
+export interface Ending {
+  /** What is broken; empty if all is well. */
+  broken: string[];
+  story: readonly string[];
+  /** SMS that people sent. */
+  sms: number;
+  /** Events of the world. */
+  steps: number;
+  /** Virtual time that passed. */
+  ms: number;
+}
+
+/** All of smspay, its people and its surroundings, under one seed. */
 export class World {
-  readonly documents = new Map<TransferId, TransferDocument>();
-  readonly payments = new Map<PaymentId, Stored>();
-  /** What people were told, by the id of the text: the outbox. */
-  readonly told = new Map<string, Tale>();
-  deaths = 0;
-  readonly #places = new Set<string>();
-  readonly #random: () => number;
-  #at = Date.UTC(2026, 0, 31, 20);
+  readonly #plan: Plan;
+  readonly #scheduler = new Scheduler(START_MS);
+  readonly #story: Story;
+  readonly #chance: Chance;
+  readonly #mongo: SimulatedMongo;
+  readonly #bus: SimulatedBus;
+  readonly #provider: SimulatedProvider;
+  readonly #people: People;
+  readonly #model: Model;
+  readonly #places: Place[];
+  readonly #old: Set<string>;
+  readonly #taken = new Set<string>();
+  /** What a majority of the database has, by `<database>.<collection>` and id. */
+  readonly #committed = new Map<string, Map<string, Stored>>();
+  #failing: Set<ServiceName> = new Set();
+  #healed = false;
+  /** SMS answered since all faults have ended. */
+  readonly #answered: { recordedMs: number; atMs: number }[] = [];
+  /** Since when what is under way is, after all faults have ended. */
+  #since = new Map<string, number>();
+  #sms = 0;
 
-  constructor(random: () => number) {
-    this.#random = random;
-  }
-
-  pick<T>(items: readonly T[]): T {
-    return items[Math.floor(this.#random() * items.length)] as T;
-  }
-
-  /** A whole number from 0 to `below` - 1. */
-  upTo(below: number): number {
-    return Math.floor(this.#random() * below);
-  }
-
-  /** Runs work piece by piece in random order; now and then a process dies, and its work begins again from the start. */
-  run(works: (() => Work<unknown>)[], deathRate: number): void {
-    const running = works.map((begin) => ({ begin, work: begin() }));
-    while (running.length > 0) {
-      const index = this.upTo(running.length);
-      const task = running[index];
-      if (!task) continue;
-      this.#at += this.upTo(100_000);
-      if (this.#random() < deathRate) {
-        this.deaths++;
-        task.work = task.begin();
-      } else if (task.work.next().done) running.splice(index, 1);
-    }
-  }
-
-  /** Gives a wallet money from the treasury, before anything else happens. */
-  fund(wallet: WalletId, amount: bigint, id: string): void {
-    const order = this.#order({
-      transferId: `fund:${id}` as TransferId,
-      kind: 'top_up',
-      from: treasuryAccount(KES),
-      to: walletAccount(wallet),
-      amount,
-      fee: 0n,
-      cause: 'operator:1' as Cause,
-    });
-    const work = this.#make(order);
-    while (!work.next().done);
-  }
-
-  open(id: PaymentId, origin: 'pay' | 'request', payer: WalletId, payee: WalletId, amount: bigint, fee: bigint): void {
-    const party = (walletId: WalletId) => ({
-      walletId,
-      number: '+254712000001' as Msisdn,
-      link: '+254712000001:1' as Link,
-      name: '',
-      language: 'en' as const,
-    });
-    const at = new Date(this.#at);
-    const { payment, untold } = opened({
-      id,
-      ref: this.payments.size as Ref,
-      origin,
-      way: 'direct',
-      payer: party(payer),
-      payee: party(payee),
-      amount: amount as MinorUnits,
-      fee: fee as MinorUnits,
-      currency: KES,
-      memo: '',
-      openedAt: at,
-      dropAt: at,
-      endsAt: at,
-      refuseAt: at,
-      codeN: 0,
-      codeDigits: 6,
-    });
-    this.payments.set(id, { payment, version: 0, untold });
-  }
-
-  /** What transactions does with one input. */
-  *apply(id: PaymentId, input: Input): Work<void> {
-    let next = input;
-    for (;;) {
-      const read = this.#read(id);
-      yield;
-      const decision = decide(read.payment, next);
-      if (decision.result === 'unchanged') return;
-      if (decision.result === 'ask') {
-        next = { type: 'ledger_answered', answer: yield* this.#ask(read.payment, decision.question) };
-        yield;
-        continue;
-      }
-      // updateOne({ _id, version }): whoever loses reads again.
-      if (this.#read(id).version === read.version) {
-        this.payments.set(id, { payment: decision.payment, version: read.version + 1, untold: decision.untold });
-        return;
-      }
-      yield;
-    }
-  }
-
-  /** What redrive does: tells what is untold. */
-  *tell(id: PaymentId): Work<void> {
-    const read = this.#read(id);
-    yield;
-    for (const tale of read.untold) {
-      if (!this.told.has(`${id}:${tale}`)) this.told.set(`${id}:${tale}`, tale);
-      yield;
-    }
-    if (this.#read(id).version === read.version) this.payments.set(id, { ...read, version: read.version + 1, untold: [] });
-  }
-
-  balanceOf(account: AccountId): bigint {
-    const sum = (side: Side) => this.#chain(side, account).at(-1)?.[side]?.total ?? 0n;
-    return sum('credit') + sum('fee') - sum('debit');
-  }
-
-  /** The collection as `verify` walks it. */
-  source(): LedgerSource {
-    const all = [...this.documents.values()].sort((one, other) => (one._id < other._id ? -1 : 1));
-    return {
-      byId: () => asyncOf(all),
-      bySide: (side) => {
-        const legs = all.filter(
-          (document): document is PostedTransfer => document.kind !== 'refused' && document[side] !== undefined,
-        );
-        const place = (transfer: PostedTransfer) => `${transfer[side]?.account} ${String(transfer[side]?.seq).padStart(9, '0')}`;
-        return asyncOf(legs.sort((one, other) => (place(one) < place(other) ? -1 : 1)));
+  constructor(plan: Plan, { kept = false }: { kept?: boolean } = {}) {
+    this.#plan = plan;
+    this.#chance = new Chance(plan.seed, 'world');
+    this.#story = new Story(() => this.#scheduler.nowMs, kept);
+    this.#old = new Set(plan.old);
+    this.#mongo = new SimulatedMongo({ scheduler: this.#scheduler, chance: this.#chance.of('mongo') });
+    this.#bus = new SimulatedBus(this.#scheduler, this.#chance.of('bus'));
+    this.#provider = new SimulatedProvider(
+      { accountSid: ACCOUNT_SID, authToken: AUTH_TOKEN, number: SERVER_NUMBER, publicUrl: PUBLIC_URL },
+      {
+        scheduler: this.#scheduler,
+        chance: this.#chance.of('provider'),
+        story: this.#story,
+        gateways: () => this.#ready('sms-gateway'),
       },
-    };
-  }
-
-  #read(id: PaymentId): Stored {
-    const stored = this.payments.get(id);
-    if (!stored) throw new Error(`no payment ${id}`);
-    return stored;
-  }
-
-  *#ask(payment: Payment, question: Question): Work<TransferAnswer> {
-    const { id, payer, payee, amount, fee, ref } = termsOf(payment);
-    const transferId = payOf(id);
-    const { cause } = question;
-    const document: TransferDocument =
-      question.type === 'make_transfer'
-        ? yield* this.#make(
-            this.#order({
-              transferId,
-              kind: 'payment',
-              from: walletAccount(payer.walletId),
-              to: walletAccount(payee.walletId),
-              amount,
-              fee,
-              paymentId: id,
-              ref,
-              cause,
-            }),
-          )
-        : yield* this.#write(transferId, () => ({
-            _id: transferId,
-            kind: 'refused',
-            reason: question.reason,
-            cause,
-            at: new Date(this.#at),
-          }));
-    if (document.kind === 'refused') return { result: 'refused', reason: document.reason, cause: document.cause };
-    return {
-      result: 'made',
-      kind: document.kind,
-      cause: document.cause,
-      payerBalance: this.balanceOf(document.debit.account),
-      payeeBalance: this.balanceOf(document.credit.account),
-    };
-  }
-
-  #order(order: Omit<Order, 'amount' | 'fee' | 'currency' | 'memo' | 'at'> & { amount: bigint; fee: bigint }): Omit<Order, 'at'> {
-    return { ...order, amount: order.amount as MinorUnits, fee: order.fee as MinorUnits, currency: KES, memo: '' };
-  }
-
-  *#make(order: Omit<Order, 'at'>): Work<TransferDocument> {
-    let heads = this.#heads(order);
-    // Heads may be as old as one likes: then the insert fails, and they are read again.
-    yield;
-    return yield* this.#write(order.transferId, (again) => {
-      if (again) heads = this.#heads(order);
-      const rules = { floor: floorOf(order.from), timeZone: TIME_ZONE };
-      const at = new Date(this.#at);
-      const first = post({ ...order, at }, heads, rules);
-      const decided =
-        first.result === 'posted' ? first : post({ ...order, at }, { ...this.#heads(order), debit: heads.debit }, rules);
-      return decided.result === 'posted'
-        ? signed(decided.transfer, KEYS)
-        : { _id: order.transferId, kind: 'refused', reason: decided.reason, cause: order.cause, at };
+    );
+    this.#people = new People(plan.people, {
+      scheduler: this.#scheduler,
+      chance: this.#chance.of('people'),
+      story: this.#story,
+      provider: this.#provider,
     });
+    this.#model = new Model({
+      nowMs: () => this.#scheduler.nowMs,
+      committed: (service, collection, id) => this.#committed.get(`${DATABASES[service]}.${collection}`)?.get(id),
+      missed: (sid) => this.#provider.missed.has(sid),
+    });
+    this.#model.refText = (ref) => refText(ref as Ref);
+    this.#places = Object.entries(plan.processes).flatMap(([service, count]) =>
+      Array.from({ length: count }, (_, index) => ({
+        name: `${service}-${index + 1}`,
+        service: service as ServiceName,
+        starts: 0,
+        skewMs: 0,
+      })),
+    );
+    this.#watch();
   }
 
-  *#write(id: TransferId, decideOn: (again: boolean) => TransferDocument): Work<TransferDocument> {
-    for (let again = false; ; again = true) {
-      const stored = this.documents.get(id);
-      if (stored) return stored;
-      yield;
-      const document = decideOn(again);
-      yield;
-      if (this.#insert(document)) {
-        // The reply to the insert can be lost: then all of it is done again, and finds this.
-        yield;
-        return document;
+  /** Lives the plan to its end. */
+  async live(): Promise<Ending> {
+    try {
+      for (const place of this.#places) this.#scheduler.after(0, () => this.#start(place));
+      for (let person = 0; person < this.#plan.people; person++)
+        this.#scheduler.after(JOIN_MS - 2_000, () => this.#people.join(person));
+      for (const step of this.#plan.steps) this.#scheduler.at(START_MS + JOIN_MS + step.atMs, () => this.#do(step));
+      const healAt = START_MS + JOIN_MS + this.#plan.healMs;
+      this.#scheduler.at(healAt, () => this.#heal());
+      await this.#scheduler.run(healAt);
+      const lastAt = START_MS + JOIN_MS + Math.max(0, ...this.#plan.steps.map(({ atMs }) => atMs));
+      const endAt = Math.max(healAt, lastAt) + LIFE_MS;
+      for (let atMs = healAt; this.#well() && atMs < endAt && (atMs < lastAt || !this.#atRest()); atMs += LOOK_MS) {
+        this.#lookForStuck();
+        this.#lookForOvertaken();
+        await this.#scheduler.run(atMs + LOOK_MS);
       }
+      if (this.#well()) await this.#checkEnd();
+    } finally {
+      for (const { process } of this.#places) process?.end();
+      this.#mongo.forget();
+    }
+    return {
+      broken: this.#model.broken,
+      story: this.#story.lines,
+      sms: this.#sms,
+      steps: this.#scheduler.steps,
+      ms: this.#scheduler.nowMs - START_MS,
+    };
+  }
+
+  #well(): boolean {
+    return this.#model.broken.length === 0;
+  }
+
+  #watch(): void {
+    const look = () => {
+      if (!this.#well()) this.#scheduler.stop();
+    };
+    this.#mongo.onCommit((database, collection, ...change) => {
+      const [before, after] = change as unknown as [Stored | undefined, Stored | undefined];
+      const documents = this.#committed.get(`${database}.${collection}`) ?? new Map<string, Stored>();
+      this.#committed.set(`${database}.${collection}`, documents);
+      if (after) documents.set(after._id, after);
+      else if (before) documents.delete(before._id);
+      this.#model.committed(database, collection, before, after);
+      if (collection === 'inbox' && this.#healed && after?.['outcome'] && !before?.['outcome'])
+        this.#answered.push({ recordedMs: after['recordedAt'].getTime(), atMs: this.#scheduler.nowMs });
+      look();
+    });
+    this.#provider.onTaken = (sid) => {
+      this.#taken.add(sid);
+      this.#model.taken(sid);
+      look();
+    };
+    this.#provider.account.on('status', (message) => {
+      if (message.direction === 'inbound' && message.status === 'receiving') this.#sms++;
+      if (message.direction !== 'outbound-api' || message.status !== 'queued') return;
+      this.#model.posted(message);
+      look();
+    });
+    this.#provider.account.on('text', (message) => {
+      if (message.direction === 'outbound-api') this.#model.told(message);
+      look();
+    });
+    this.#bus.onDelivered = ({ subject, body }) => {
+      if (subject !== 'transactions.carry_out') return;
+      const { smsId, from } = JSON.parse(body) as { smsId: string; from: string };
+      this.#model.asked(smsId, from);
+    };
+    this.#bus.translate = (body, reader) => (this.#old.has(reader.name) ? newer(body) : body);
+    this.#bus.fails = (service) => this.#failing.has(service as ServiceName);
+  }
+
+  #ready(service: ServiceName): { process: SimulatedProcess; app: RunningService['app'] }[] {
+    return this.#places.flatMap(({ service: of, process, running }) =>
+      of === service && process?.alive && running?.app.get(Database).ready ? [{ process, app: running.app }] : [],
+    );
+  }
+
+  async #start(place: Place): Promise<void> {
+    if (place.process?.alive) return;
+    place.starts++;
+    const process = new SimulatedProcess(place.name, {
+      scheduler: this.#scheduler,
+      chance: this.#chance.of(`${place.name} ${place.starts}`),
+      story: this.#story,
+    });
+    process.skewMs = place.skewMs;
+    place.process = process;
+    place.running = undefined;
+    const databaseHost = this.#mongo.register(`${place.name}-${place.starts}`, process);
+    process.onEnd(() => {
+      place.running = undefined;
+      this.#scheduler.after(RESTART_MS * (1 + this.#chance.draw()), () => this.#start(place));
+    });
+    place.running = await bootService(place.service, process, { bus: this.#bus, provider: this.#provider, databaseHost });
+  }
+
+  #place(name: string): Place {
+    const place = this.#places.find((candidate) => candidate.name === name);
+    if (!place) throw new Error(`no process ${name}`);
+    return place;
+  }
+
+  #do(step: Step): void {
+    if (!isAct(step)) {
+      this.#story.fault(textOf(step));
+      return this.#goesWrong(step);
+    }
+    return step.do === 'order_again' ? void this.#orderAgain() : this.#people.act(step);
+  }
+
+  #goesWrong(fault: Fault): void {
+    const afterwards = (end: () => void) => 'forMs' in fault && this.#scheduler.after(fault.forMs, end);
+    switch (fault.do) {
+      case 'kill':
+        return this.#place(fault.process).process?.killAfter(fault.afterPlaces);
+      case 'pause': {
+        const { process } = this.#place(fault.process);
+        process?.pause();
+        return void afterwards(() => process?.resume());
+      }
+      case 'stop':
+        return this.#stop(this.#place(fault.process));
+      case 'clock': {
+        const place = this.#place(fault.process);
+        const set = (skewMs: number) => {
+          place.skewMs = skewMs;
+          if (place.process) place.process.skewMs = skewMs;
+        };
+        set(fault.aheadMs);
+        return void afterwards(() => set(0));
+      }
+      case 'slow': {
+        const { process } = this.#place(fault.process);
+        if (process) process.slowness = fault.factor;
+        return void afterwards(() => process && (process.slowness = 1));
+      }
+      case 'nats_away':
+        this.#bus.goAway();
+        return void afterwards(() => this.#bus.comeBack());
+      case 'nats_faults':
+        Object.assign(this.#bus.faults, fault.faults);
+        return void afterwards(() => Object.assign(this.#bus.faults, { lost: 0, doubled: 0, delayed: 0 }));
+      case 'service_fails':
+        this.#failing.add(fault.service);
+        return void afterwards(() => this.#failing.delete(fault.service));
+      case 'database_away':
+      case 'database_steps_down':
+      case 'database_lossy':
+      case 'database_refuses':
+      case 'database_slow':
+        return this.#databaseGoesWrong(fault);
+      case 'provider':
+        this.#provider.faults = { ...NO_PROVIDER_FAULTS, ...fault.faults };
+        return void afterwards(() => (this.#provider.faults = NO_PROVIDER_FAULTS));
+      case 'unreachable':
+        this.#provider.account.unreachable.add(numberOf(fault.who));
+        return void afterwards(() => this.#provider.account.unreachable.delete(numberOf(fault.who)));
+      case 'replay_dead_letters':
+        return void this.#replay();
+      default:
+        return fault satisfies never;
     }
   }
 
-  /** One insert with its unique indexes. */
-  #insert(document: TransferDocument): boolean {
-    const places =
-      document.kind === 'refused'
-        ? []
-        : (['debit', 'credit', 'fee'] as const).flatMap((side) =>
-            document[side] ? [`${side} ${document[side].account} ${document[side].seq}`] : [],
-          );
-    if (this.documents.has(document._id) || places.some((place) => this.#places.has(place))) return false;
-    this.documents.set(document._id, document);
-    for (const place of places) this.#places.add(place);
-    return true;
+  #databaseGoesWrong(fault: Extract<Fault, { do: `database_${string}` }>): void {
+    const { faults } = this.#mongo;
+    const afterwards = (end: () => void) => this.#scheduler.after(fault.forMs, end);
+    switch (fault.do) {
+      case 'database_away':
+        this.#mongo.goAway();
+        return void afterwards(() => this.#mongo.comeBack());
+      case 'database_steps_down':
+        return void this.#mongo.stepDown({ electionMs: fault.forMs });
+      case 'database_lossy':
+        Object.assign(faults, { lostRequests: fault.lostRequests, lostReplies: fault.lostReplies });
+        if (fault.unconfirmed > 0) faults.writeConcernErrors = { part: fault.unconfirmed, code: 64, hidesDuplicates: true };
+        return void afterwards(() => Object.assign(faults, noFaults()));
+      case 'database_refuses':
+        faults.failing = { code: fault.code, of: fault.code === 14_031 ? 'writes' : 'all' };
+        if (fault.code === 14_031 && fault.forMs > READY_MS) {
+          const sinceMs = this.#scheduler.nowMs;
+          this.#scheduler.after(READY_MS, () => {
+            if (faults.failing?.code === 14_031) this.#lookForFalseReadiness(sinceMs);
+          });
+        }
+        return void afterwards(() => (faults.failing = undefined));
+      case 'database_slow':
+        faults.slowness = fault.factor;
+        return void afterwards(() => (faults.slowness = 1));
+      default:
+        return fault satisfies never;
+    }
   }
 
-  #heads({ from, to, fee, currency }: Omit<Order, 'at'>): Heads {
-    const newest = (side: Side, account: AccountId) => this.#chain(side, account).at(-1);
-    const fees = feesAccount(currency);
-    return {
-      debit: debitHead(from, newest('debit', from)),
-      credit: creditHead(to, newest('credit', to)),
-      ...(fee > 0n && { fee: feeHead(fees, newest('fee', fees)) }),
-      credits: newest('credit', from)?.credit.total ?? 0n,
-    };
+  /** SIGTERM. */
+  #stop(place: Place): void {
+    const { process, running } = place;
+    if (!process?.alive || !running) return;
+    void running.drain().then(() => {
+      this.#story.fault(`${place.name} has stopped`);
+      process.end();
+    });
   }
 
-  #chain(side: Side, account: AccountId): PostedTransfer[] {
-    return [...this.documents.values()]
-      .filter((document): document is PostedTransfer => document.kind !== 'refused' && document[side]?.account === account)
-      .sort((one, other) => (one[side]?.seq ?? 0) - (other[side]?.seq ?? 0));
+  /** Somebody beside the services, with the credential of one. */
+  #asker(name: string, credential: Asker): RpcClient {
+    const process = new SimulatedProcess(name, {
+      scheduler: this.#scheduler,
+      chance: this.#chance.of(name),
+      story: this.#story,
+    });
+    return new RpcClient(this.#bus.connect(process, credential), process.host, new Metrics(process.host));
+  }
+
+  /** The id of a decided payment comes again with other contents: what was decided must not be told as the answer to that. */
+  async #orderAgain(): Promise<void> {
+    const decided = this.#documents('transactions', 'payments').filter(({ closedBy }) => closedBy !== undefined);
+    if (decided.length === 0) return;
+    const payment = this.#chance.pick(decided);
+    const change = this.#chance.pick(['amount', 'fee', 'to'] as const);
+    const answer = await this.#asker('another', 'transactions')
+      .ask(MakeTransfer, {
+        transferId: payOf(payment._id as PaymentId),
+        kind: 'payment',
+        from: walletAccount(payment['payer'].walletId),
+        to: change === 'to' ? feesAccount(payment['currency']) : walletAccount(payment['payee'].walletId),
+        amount: minorUnits(payment['amount'] + (change === 'amount' ? 1n : 0n)),
+        fee: minorUnits(payment['fee'] + (change === 'fee' ? 1n : 0n)),
+        currency: payment['currency'],
+        paymentId: payment._id as PaymentId,
+        ref: payment['ref'],
+        memo: '',
+        cause: 'again' as Cause,
+      })
+      .catch(() => undefined);
+    if (answer?.result === 'made')
+      this.#model.broken.push(`I5: an order of ${payment._id} with another ${change} was answered as made`);
+    if (!this.#well()) this.#scheduler.stop();
+  }
+
+  /** An operator replays all dead letters. */
+  async #replay(): Promise<void> {
+    const services = this.#asker('operator', 'admin');
+    try {
+      const { letters } = await services.ask(ListDeadLetters, { limit: 100 });
+      for (const { what, id } of letters) await services.ask(ReplayDeadLetter, { what, id });
+    } catch (error) {
+      this.#story.fault(`the operator: ${(error as Error).message}`);
+    }
+  }
+
+  /** All faults end: everything is there again, in its newest release, with a right clock. */
+  #heal(): void {
+    this.#story.fault('all faults end');
+    this.#healed = true;
+    this.#old.clear();
+    this.#failing.clear();
+    this.#bus.comeBack();
+    Object.assign(this.#bus.faults, { lost: 0, doubled: 0, delayed: 0 });
+    this.#mongo.heal();
+    this.#provider.faults = NO_PROVIDER_FAULTS;
+    this.#provider.account.unreachable.clear();
+    for (const place of this.#places) {
+      place.skewMs = 0;
+      const { process } = place;
+      if (!process) continue;
+      process.skewMs = 0;
+      process.slowness = 1;
+      process.killAfter(Infinity);
+      process.resume();
+    }
+  }
+
+  #documents(service: keyof typeof DATABASES, collection: string): readonly Stored[] {
+    return [...(this.#committed.get(`${DATABASES[service]}.${collection}`)?.values() ?? [])];
+  }
+
+  /** Nothing is under way, and nothing waits for anybody. */
+  #atRest(): boolean {
+    const isOpen = ({ state }: Stored) => state === 'awaiting_confirmation' || state === 'awaiting_approval';
+    return this.#healed && this.#underWay().length === 0 && !this.#documents('transactions', 'payments').some(isOpen);
+  }
+
+  /** What has no outcome though it could have one. */
+  #underWay(): string[] {
+    const nowMs = this.#scheduler.nowMs;
+    const due = (document: Stored) => document['nextTryAt'] !== undefined;
+    return [
+      ...(this.#people.saying > 0 ? [`${this.#people.saying} SMS are not taken`] : []),
+      ...this.#documents('sms-gateway', 'inbox')
+        .filter(due)
+        .map(({ _id }) => `SMS ${_id} has no outcome`),
+      ...this.#documents('sms-gateway', 'outbox')
+        .filter(due)
+        .map(({ _id, state }) => `text ${_id} is ${state}`),
+      ...this.#documents('transactions', 'payments')
+        .filter(({ untold, refuseAt, nextTryAt }) => untold.length > 0 || (nextTryAt && refuseAt?.getTime() < nowMs - 60_000))
+        .map(({ _id, state, untold }) => `payment ${_id} is ${state}, untold: ${untold.join()}`),
+    ];
+  }
+
+  /** What is under way without an end though nothing goes wrong any more. */
+  #lookForStuck(): void {
+    const nowMs = this.#scheduler.nowMs;
+    const before = this.#since;
+    this.#since = new Map(this.#underWay().map((what) => [what, before.get(what) ?? nowMs]));
+    const stuck = [...this.#since].filter(([, sinceMs]) => nowMs - sinceMs > PATIENCE_MS).map(([what]) => what);
+    if (stuck.length > 0) this.#model.broken.push(`liveness: for ${PATIENCE_MS / 60_000} min ${stuck.join('; ')}`);
+  }
+
+  /** Who waited through an outage is answered before who came after it, but for a moment. */
+  #lookForOvertaken(): void {
+    for (const { _id, recordedAt, outcome } of this.#documents('sms-gateway', 'inbox')) {
+      if (outcome !== undefined) continue;
+      const overtaken = this.#answered.find((later) => later.recordedMs > recordedAt.getTime() + OVERTAKEN_BY_MS);
+      if (overtaken && this.#scheduler.nowMs - overtaken.atMs > OVERTAKEN_FOR_MS)
+        this.#model.broken.push(`F25: SMS ${_id} waits while one that came a minute later was answered long ago`);
+    }
+  }
+
+  /** A process whose every write fails is not ready, however well its database answers a ping. */
+  #lookForFalseReadiness(sinceMs: number): void {
+    for (const { name, service, process, running } of this.#places) {
+      if (!running || !process?.alive || process.paused || service === 'notifications' || process.bornMs > sinceMs - 10_000)
+        continue;
+      void putIn(running.app, { method: 'GET', url: '/health/ready', headers: {}, body: '' }).then((status) => {
+        if (status !== 200 || !process.alive) return;
+        this.#model.broken.push(`F25: ${name} says that it is ready, and each of its writes has failed for 25 s`);
+        this.#scheduler.stop();
+      });
+    }
+  }
+
+  async #checkEnd(): Promise<void> {
+    const transfers = this.#documents('wallet', 'transfers');
+    const report = await verify(sourceOf(transfers as unknown as readonly TransferDocument[]), KEYS, TIME_ZONE);
+    const inbox = this.#documents('sms-gateway', 'inbox');
+    const outbox = this.#documents('sms-gateway', 'outbox');
+    const dead = [...inbox, ...outbox].filter(({ dead, errorCode }) => dead && errorCode !== 21_610);
+    const { account } = this.#provider;
+    const { sentAgain } = this.#model;
+    this.#model.broken.push(
+      ...this.#underWay().map((what) => `liveness: at the end ${what}`),
+      ...ledgerProblems(report),
+      ...brokenInvariants({
+        inbox,
+        outbox,
+        payments: this.#documents('transactions', 'payments'),
+        transfers,
+        taken: this.#taken,
+        textsTo: (number) =>
+          account.textsTo(number).filter(({ direction, sid }) => direction === 'outbound-api' && !sentAgain.has(sid)),
+      }),
+      ...dead.map(({ _id, dead: letter }) => `liveness: ${_id} was given up: ${letter.reason}`),
+      ...this.#unanswered(inbox, outbox),
+    );
+  }
+
+  /** SMS that were not met with silence, and whose sender was told nothing. */
+  #unanswered(inbox: readonly Stored[], outbox: readonly Stored[]): string[] {
+    const told = new Set(outbox.map(({ _id }) => _id));
+    const payments = this.#documents('transactions', 'payments');
+    return inbox.flatMap(({ _id: sid, from, outcome }) => {
+      if (['silence', 'reserved', 'country_not_served', 'sender_is_no_phone'].includes(outcome)) return [];
+      const of = (id: string, ...tales: string[]) => tales.some((tale) => told.has(`${id}:${tale}:${from}`));
+      const closed = () => payments.find(({ closedBy }) => closedBy === sid)?._id ?? '';
+      const answered =
+        of(sid, 'answer', 'quote', 'quote:9', 'request_sent', 'not_opened') ||
+        of(sid, 'paid', 'not_paid') ||
+        of(closed(), 'paid', 'not_paid', 'received', 'not_received');
+      return answered ? [] : [`I4: SMS ${sid} came out as ${outcome}, and ${from} was told nothing`];
+    });
   }
 }
 
-async function* asyncOf<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items;
+/** The collection as `verify` walks it. */
+function sourceOf(documents: readonly TransferDocument[]): LedgerSource {
+  const place = (transfer: PostedTransfer, side: Side) =>
+    `${transfer[side]?.account} ${String(transfer[side]?.seq).padStart(9, '0')}`;
+  return {
+    byId: async function* () {
+      yield* documents.toSorted((one, other) => (one._id < other._id ? -1 : 1));
+    },
+    bySide: async function* (side) {
+      yield* documents
+        .filter((document): document is PostedTransfer => document.kind !== 'refused' && document[side] !== undefined)
+        .toSorted((one, other) => (place(one, side) < place(other, side) ? -1 : 1));
+    },
+  };
+}
+
+/** A body in words that an older release does not know: the types of some messages are new to it. */
+function newer(body: string): string {
+  return body.replace(/"type":"(received|history|request|status|wrong_code)"/g, '"type":"$1_of_a_newer_release"');
 }

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Msisdn, PaymentId, Sealed, SmsId } from '#libs/contracts';
@@ -16,7 +17,7 @@ const DAY_MS = 24 * 3_600_000;
 @Injectable()
 export class CodesService {
   private readonly dataKeys: DataKeys;
-  private readonly key: Buffer;
+  private readonly key: KeyObject;
   private readonly wrongTotal;
 
   constructor(

@@ -29,7 +29,11 @@ const STEPS = 20;
 @Injectable()
 export class ChainsService {
   /** The newest seq seen of each chain: only the place to start reading from, so it may be stale or gone. */
-  readonly #seen = new LRUCache<string, number>({ max: SEEN_MAX });
+  readonly #seen = new LRUCache<string, number>({
+    // `max` would take the room for all of them at each start.
+    maxSize: SEEN_MAX,
+    sizeCalculation: () => 1,
+  });
 
   constructor(@InjectModel(Transfer.name) private readonly transfers: Model<TransferDocument>) {}
 

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, createSecretKey } from 'node:crypto';
 import { type AccountId, type Cause, type Currency, minorUnits, type Ref, type TransferId } from '#libs/contracts';
 import { type LedgerSource, type Order, type PostedTransfer, type Side, type TransferDocument, verify } from '#libs/ledger';
 import { connectionOptions, ensureIndexes } from '#libs/mongo';
@@ -14,7 +14,7 @@ import { Wallet, WalletSchema } from './wallet.schema.ts';
 import { WalletsService } from './wallets.service.ts';
 import { WriteGuard } from './write-guard.service.ts';
 
-export const KEYS = [{ id: 'k1', key: Buffer.alloc(32, 1) }];
+export const KEYS = [{ id: 'k1', key: createSecretKey(Buffer.alloc(32, 1)) }];
 
 /** What a service of one wallet process is made of, with a connection and memory of its own. */
 export interface WalletProcess {

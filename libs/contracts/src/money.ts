@@ -1,8 +1,15 @@
 import type { Currency, MinorUnits } from './values.ts';
 
+const decimals = new Map<Currency, number>();
+
 /** Decimal places of a currency by ISO 4217: 2 for KES, 0 for JPY. */
 export function decimalsOf(currency: Currency): number {
-  return new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  let known = decimals.get(currency);
+  if (known === undefined) {
+    known = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
+    decimals.set(currency, known);
+  }
+  return known;
 }
 
 /** `123450n` of KES as `1,234.50`; below zero with a leading `-`. */

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import type { AccountId, Cause, Currency, TransferId } from '#libs/contracts';
 import { hashState, signed } from './hash.ts';
@@ -47,7 +48,7 @@ describe('the hash', () => {
   });
 
   it('is right under any key of the ring, and signs under the first', () => {
-    const rotated = [{ id: 'k2', key: Buffer.alloc(32, 2) }, ...KEYS];
+    const rotated = [{ id: 'k2', key: createSecretKey(Buffer.alloc(32, 2)) }, ...KEYS];
     expect(hashState(signed(unsigned, KEYS), rotated)).toBe('right');
     expect(signed(unsigned, rotated).hash).toMatch(/^k2\./);
     expect(hashState(signed(unsigned, rotated), KEYS)).toBe('unknown_key');

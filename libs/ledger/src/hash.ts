@@ -1,8 +1,8 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 import type { PostedTransfer } from './transfer.ts';
 
 /** LEDGER_KEY: the first key signs, every one verifies. */
-export type LedgerKeys = readonly { id: string; key: Uint8Array }[];
+export type LedgerKeys = readonly { id: string; key: KeyObject }[];
 
 /**
  * The transfer with its hash, `<keyId>.<base64url>`: HMAC-SHA-256 over all its other fields. Each leg's `prev` is one of them, so the
@@ -24,7 +24,7 @@ export function hashState({ hash, ...transfer }: PostedTransfer, keys: LedgerKey
   return found.length === expected.length && timingSafeEqual(found, expected) ? 'right' : 'wrong';
 }
 
-function mac(transfer: object, key: Uint8Array): Buffer {
+function mac(transfer: object, key: KeyObject): Buffer {
   return createHmac('sha256', key).update(canonical(transfer)).digest();
 }
 

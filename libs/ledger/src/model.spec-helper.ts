@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import type { AccountId } from '#libs/contracts';
 import { signed } from './hash.ts';
 import { type Heads, type Order, post } from './post.ts';
@@ -19,7 +20,7 @@ import {
 } from './transfer.ts';
 import type { LedgerSource } from './verify.ts';
 
-export const KEYS = [{ id: 'k1', key: Buffer.alloc(32, 1) }];
+export const KEYS = [{ id: 'k1', key: createSecretKey(Buffer.alloc(32, 1)) }];
 export const TIME_ZONE = 'Africa/Nairobi';
 
 /** The slow and obvious twin: what happened, as a list, and every question answered by adding up all of it. */

@@ -19,13 +19,13 @@ export abstract class Host {
 }
 
 /** The machine that Node.js runs on. */
-export const realHost: Host = {
+export const realHost = {
   now: () => new Date(),
   monotonicMs: () => performance.now(),
-  sleep: (ms, signal) =>
+  sleep: (ms: number, signal?: AbortSignal) =>
     pause(ms, undefined, signal && { signal }).catch((error: unknown) => {
       if (!signal?.aborted) throw error;
     }),
   random: () => Math.random(),
-  randomBytes: (size) => randomBytes(size),
-};
+  randomBytes: (size: number) => randomBytes(size),
+} satisfies Host;

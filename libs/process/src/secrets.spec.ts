@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import type { Sealed } from '#libs/contracts';
@@ -5,7 +6,7 @@ import fc from 'fast-check';
 import { realHost } from './host.ts';
 import { DataKeys, Secret } from './secrets.ts';
 
-const key = (id: string, byte: number) => ({ id, key: Buffer.alloc(32, byte) });
+const key = (id: string, byte: number) => ({ id, key: createSecretKey(Buffer.alloc(32, byte)) });
 const keys = new DataKeys([key('k2', 2), key('k1', 1)], realHost);
 
 describe('a secret', () => {

@@ -1,4 +1,5 @@
 export * from '#libs/process';
+export { Database } from './database.ts';
 export * from './database-ready.guard.ts';
 export { HealthController } from './health.controller.ts';
 export * from './run-service.ts';

@@ -1,4 +1,5 @@
-import { ledgerSource, type LedgerKeys, type TransferDocument, verify } from '#libs/ledger';
+import { createSecretKey } from 'node:crypto';
+import { ledgerSource, type LedgerKeys, type LedgerReport, type TransferDocument, verify } from '#libs/ledger';
 import type { mongo } from 'mongoose';
 import { until } from './service-process.ts';
 
@@ -15,24 +16,48 @@ export interface Checked {
 /** Checks I1–I7 against the databases and the phones, once everything has its outcome. Throws with all that is wrong. */
 export async function checkInvariants(town: Checked, timeoutMs: number): Promise<void> {
   await quiet(town, timeoutMs);
-  const wrong: string[] = [];
-  const claim = (holds: boolean, what: string) => holds || wrong.push(what);
-
   // I1–I3: the ledger, walked.
   const report = await verify(
     ledgerSource(town.db('wallet').collection<TransferDocument>('transfers')),
     town.ledgerKeys,
     'Africa/Nairobi',
   );
-  wrong.push(...report.problems.map((problem) => `ledger: ${problem}`));
-  for (const [currency, sum] of report.sums) claim(sum === 0n, `I1: all balances in ${currency} sum to ${sum}`);
+  const wrong = [
+    ...ledgerProblems(report),
+    ...brokenInvariants({
+      inbox: await town.db('sms-gateway').collection<Stored>('inbox').find().toArray(),
+      outbox: await town.db('sms-gateway').collection<Stored>('outbox').find().toArray(),
+      payments: await town.db('transactions').collection<Stored>('payments').find().toArray(),
+      transfers: await town.db('wallet').collection<Stored>('transfers').find().toArray(),
+      taken: town.taken,
+      textsTo: (number) => town.textsTo(number),
+    }),
+  ];
+  if (wrong.length > 0) throw new Error(`invariants broken:\n${wrong.join('\n')}`);
+}
 
-  const inbox = await town.db('sms-gateway').collection<Stored>('inbox').find().toArray();
-  const outbox = await town.db('sms-gateway').collection<Stored>('outbox').find().toArray();
-  const payments = await town.db('transactions').collection<Stored>('payments').find().toArray();
-  const transfers = new Map(
-    (await town.db('wallet').collection<Stored>('transfers').find().toArray()).map((transfer) => [transfer._id, transfer]),
-  );
+/** I1–I3: what is wrong with a ledger that was walked. */
+export function ledgerProblems({ problems, sums }: LedgerReport): string[] {
+  const unbalanced = [...sums].filter(([, sum]) => sum !== 0n);
+  return [
+    ...problems.map((problem) => `ledger: ${problem}`),
+    ...unbalanced.map(([currency, sum]) => `I1: all balances in ${currency} sum to ${sum}`),
+  ];
+}
+
+/** The collections, and what the world outside saw, once everything has its outcome. */
+export interface Ended extends Pick<Checked, 'taken' | 'textsTo'> {
+  inbox: readonly Stored[];
+  outbox: readonly Stored[];
+  payments: readonly Stored[];
+  transfers: readonly Stored[];
+}
+
+/** I4–I7: one line for each that is broken. */
+export function brokenInvariants({ inbox, outbox, payments, transfers: made, taken, textsTo }: Ended): string[] {
+  const wrong: string[] = [];
+  const claim = (holds: boolean, what: string) => holds || wrong.push(what);
+  const transfers = new Map(made.map((transfer) => [transfer._id, transfer]));
 
   // I4: one outcome each, and no text twice at a phone.
   for (const sms of inbox) claim(sms['outcome'] !== undefined, `I4: SMS ${sms._id} has no outcome`);
@@ -40,7 +65,7 @@ export async function checkInvariants(town: Checked, timeoutMs: number): Promise
   const known = new Set(sids);
   claim(known.size === sids.length, 'I4: two texts share a message of the provider');
   for (const to of new Set(outbox.map((text) => text['to'] as string)))
-    for (const message of town.textsTo(to))
+    for (const message of textsTo(to))
       claim(
         known.has(message.sid),
         `I4: ${to} got "${message.body.slice(0, 20)}…" as ${message.sid}, which the outbox does not know: a text was sent twice`,
@@ -94,15 +119,18 @@ export async function checkInvariants(town: Checked, timeoutMs: number): Promise
 
   // I7: what was answered 2xx is recorded; what was told is true.
   const recorded = new Set(inbox.map((sms) => sms._id));
-  for (const sid of town.taken) claim(recorded.has(sid), `I7: SMS ${sid} was answered 2xx and is not in the inbox`);
-  if (wrong.length > 0) throw new Error(`invariants broken:\n${wrong.join('\n')}`);
+  for (const sid of taken) claim(recorded.has(sid), `I7: SMS ${sid} was answered 2xx and is not in the inbox`);
+  return wrong;
 }
 
 /** The keys in a key file. */
 export const keysOf = (file: string): LedgerKeys =>
-  Object.entries(JSON.parse(file) as Record<string, string>).map(([id, key]) => ({ id, key: Buffer.from(key, 'base64') }));
+  Object.entries(JSON.parse(file) as Record<string, string>).map(([id, key]) => ({
+    id,
+    key: createSecretKey(Buffer.from(key, 'base64')),
+  }));
 
-interface Stored extends mongo.BSON.Document {
+export interface Stored extends mongo.BSON.Document {
   _id: string;
 }
 
