@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { ListDeadLetters, ReplayDeadLetter } from '#libs/contracts';
+import { DismissDeadLetters, ListDeadLetters, ReplayDeadLetters } from '#libs/contracts';
 import type { Callback, CreateOutcome } from '#libs/simulated-twilio';
 import { type Phone, Town, until } from '#libs/testing';
 
@@ -74,16 +74,24 @@ describe('the provider', () => {
       { status: 400, body: { code: 21610, message: 'Attempt to send to unsubscribed recipient', status: 400 } },
     ]);
     await phone.sends('BAL');
-    const letters = async () => (await town.operator.ask(ListDeadLetters, { limit: 100 })).letters;
+    const letters = async () => (await town.operator.ask(ListDeadLetters, { box: 'outbox', limit: 100 })).letters;
     await until(async () => (await letters()).length === 1, { timeoutMs: 10_000, what: () => 'the dead letter' });
     const [letter] = await letters();
     const counted = async () => (await fetch(`http://127.0.0.1:${town.of('sms-gateway')[0]?.port}/metrics`)).text();
     expect(await counted()).toMatch(/^smspay_dead_letters\{what="refused"\} 1$/m);
     expect(await counted()).toMatch(/^smspay_dead_letters\{what="outbox"\} 0$/m);
-    expect(letter).toMatchObject({ what: 'outbox', reason: 'provider error 21610' });
-    expect(await town.operator.ask(ReplayDeadLetter, { what: 'outbox', id: letter?.id ?? '' })).toEqual({ result: 'replayed' });
+    expect(letter).toMatchObject({ reason: 'provider error 21610', event: expect.stringMatching(/^SM\w+:answer$/) });
+    expect(JSON.stringify(letter)).not.toContain(phone.number.slice(1));
+    const [none, one] = [
+      { done: 0, more: false },
+      { done: 1, more: false },
+    ];
+    // All of them are those that may pass.
+    expect(await town.operator.ask(ReplayDeadLetters, { box: 'outbox' })).toEqual(none);
+    expect(await town.operator.ask(ReplayDeadLetters, { box: 'outbox', ids: [letter?.id ?? ''] })).toEqual(one);
     await phone.receives(/^Balance KES 10\.00/);
-    expect(await town.operator.ask(ReplayDeadLetter, { what: 'outbox', id: letter?.id ?? '' })).toEqual({ result: 'not_found' });
+    expect(await town.operator.ask(ReplayDeadLetters, { box: 'outbox', ids: [letter?.id ?? ''] })).toEqual(none);
+    expect(await town.operator.ask(DismissDeadLetters, { box: 'outbox', ids: [letter?.id ?? ''] })).toEqual(none);
     expect(await letters()).toEqual([]);
     expect(await counted()).toMatch(/^smspay_dead_letters\{what="refused"\} 0$/m);
   });

@@ -114,13 +114,13 @@ describe('the runbooks', () => {
       const words = command.split(' ').slice(1);
       const help = run(process.execPath, '--conditions=source', 'tools/admin/src/main.ts', ...words, '--help');
       const [, known = '', rest = ''] = /^Usage: ([\w -]+?) (?=[[<])(.*)$/m.exec(help) ?? [];
+      expect(command.startsWith(`${known} `) || command === known ? known : command).toBe(known);
+      const given = command.slice(known.length).split(' ').filter(Boolean);
+      const options = given.filter((word) => word.startsWith('--'));
+      expect(options.filter((option) => !help.includes(`  ${option} `) && !help.includes(`${option}\n`))).toEqual([]);
+      // What is needed is given; what may be given may be left out.
       const needed = rest.match(/<\w+>/g) ?? [];
-      expect(
-        command
-          .split(' ')
-          .slice(0, -needed.length || undefined)
-          .join(' '),
-      ).toBe(known);
+      if (options.length === 0 && !rest.includes('[ids...]')) expect(given).toHaveLength(needed.length);
     }
   });
 

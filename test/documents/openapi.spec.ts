@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, expect, it } from '@jest/globals';
-import { DatabaseReadyGuard, HealthController } from '#libs/service';
+import { DatabaseReadyGuard, HealthController, Metrics, realHost } from '#libs/service';
 import { keepDocument } from '#libs/testing';
 import type { INestApplication, Type } from '@nestjs/common';
 import { GUARDS_METADATA, HEADERS_METADATA, MODULE_METADATA } from '@nestjs/common/constants.js';
@@ -33,7 +33,7 @@ const REFUSALS = new Map<Type, Record<string, { description: string }>>([
 /** The app as far as Nest's explorer looks at it: handlers and no service behind them. */
 async function handlersAlone(): Promise<INestApplication> {
   const module = await Test.createTestingModule({ controllers })
-    .useMocker(() => ({ PUBLIC_URL: '' }))
+    .useMocker((token) => (token === Metrics ? new Metrics(realHost) : { PUBLIC_URL: '' }))
     .compile();
   return module.createNestApplication(new FastifyAdapter() as unknown as AbstractHttpAdapter);
 }

@@ -31,8 +31,10 @@ export class SimulatedBus {
    */
   translate: (body: string, reader: SimulatedProcess) => string = (body) => body;
   /** True while everything that a group is asked fails in it, as if it had a fault of its own. */
-  fails: (queue: string) => boolean = () => false;
+  fails: (queue: string, body: string) => boolean = () => false;
   /** A request reached a process. */
+  /** A process answered that it has a fault with just this request. */
+  onFault: (process: SimulatedProcess, subject: string) => void = () => undefined;
   onDelivered: (request: { subject: string; body: string }) => void = () => undefined;
   readonly #scheduler: Scheduler;
   readonly #chance: Chance;
@@ -75,26 +77,27 @@ export class SimulatedBus {
       close: async () => undefined,
       request: (subject, body, { timeoutMs, headers }) =>
         new Promise((resolve, reject) => {
-          if (process.dies(`before asking ${subject}`)) return;
           const fail = (why: string) => process.hear(() => reject(new Error(why)));
-          const due = this.#scheduler.after(timeoutMs, () => fail('TIMEOUT'));
-          const now = (why: string) => {
-            due.cancel();
-            this.#scheduler.after(process.wayMs(), () => fail(why));
-          };
-          if (this.#away) return now('DISCONNECTED');
-          if (!permissions.publish.includes(subject)) return now(`Permissions Violation for Publish to "${subject}"`);
-          const respond = (answer: string, by: SimulatedProcess) =>
-            this.#carry(by, () =>
-              process.hear(() => {
-                due.cancel();
-                if (process.dies(`after asking ${subject}`)) return;
-                resolve(this.translate(answer, process));
-              }),
-            );
-          this.#deliver(process, { subject, body, headers }, respond, () => now('no responders'));
-          if (this.#chance.is(this.faults.doubled)) this.#deliver(process, { subject, body, headers }, respond, () => undefined);
-          return undefined;
+          process.at(`before asking ${subject}`, () => {
+            const due = this.#scheduler.after(timeoutMs, () => fail('TIMEOUT'));
+            const now = (why: string) => {
+              due.cancel();
+              this.#scheduler.after(process.wayMs(), () => fail(why));
+            };
+            if (this.#away) return now('DISCONNECTED');
+            if (!permissions.publish.includes(subject)) return now(`Permissions Violation for Publish to "${subject}"`);
+            const respond = (answer: string, by: SimulatedProcess) =>
+              this.#carry(by, () =>
+                process.hear(() => {
+                  due.cancel();
+                  process.at(`after asking ${subject}`, () => resolve(this.translate(answer, process)));
+                }),
+              );
+            this.#deliver(process, { subject, body, headers }, respond, () => now('no responders'));
+            if (this.#chance.is(this.faults.doubled))
+              this.#deliver(process, { subject, body, headers }, respond, () => undefined);
+            return undefined;
+          });
         }),
       subscribe: (subject, queue, take): BusSubscription => {
         const name = `${subject} ${queue}`;
@@ -130,7 +133,7 @@ export class SimulatedBus {
       );
       if (members.length === 0) return nobody();
       for (const { process, take, queue } of members) {
-        if (this.fails(queue)) {
+        if (this.fails(queue, request.body)) {
           respond(JSON.stringify({ error: 'failed' }), process);
           continue;
         }
@@ -139,9 +142,11 @@ export class SimulatedBus {
           take({
             ...request,
             body: this.translate(request.body, process),
-            respond: (answer) => {
-              if (!process.dies(`before answering ${request.subject}`)) respond(answer, process);
-            },
+            respond: (answer) =>
+              process.at(`before answering ${request.subject}`, () => {
+                if (answer === '{"error":"failed"}') this.onFault(process, request.subject);
+                respond(answer, process);
+              }),
           });
         });
       }

@@ -1,16 +1,24 @@
+import { execFile, fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { styleText } from 'node:util';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { MUTANTS } from './mutants.ts';
 import { planOf, textOf } from './plan.ts';
 import { kindOf, shrunk, withSteps } from './shrink.ts';
 import { type Ending, World } from './world.ts';
 
 const SAY_EVERY_MS = 5_000;
+const LAST_LINES = 40;
+/** A line that tells what a process did outside. */
+const EFFECT = /^\S+ {5}/;
 
 const whole = (text: string) => {
   const number = Number(text);
   if (!Number.isSafeInteger(number) || number < 0) throw new InvalidArgumentError('must be a whole number');
   return number;
 };
+const atLeastOne = (text: string) => Math.max(1, whole(text));
 const places = (text: string) => (text === '' ? [] : text.split(',').map(whole));
 
 const program = new Command('npm run simulate --')
@@ -22,6 +30,10 @@ const program = new Command('npm run simulate --')
   .option('--seed <seed>', 'one world, told whether it breaks or not', whole)
   .option('--steps <places>', 'with --seed: only these steps of its plan, as a shrunk story names them', places)
   .option('--all', 'with --seed: tell every effect of every process too')
+  .option('--brief', 'of what breaks tell only the first line')
+  .option('--jobs <n>', 'how many worlds live at once', atLeastOne, availableParallelism())
+  .addOption(new Option('--worker').hideHelp())
+  .option('--mutants [names...]', 'plant known bugs (docs/simulation.md), each alone, and see that each is found within --seeds')
   .parse();
 
 interface Options {
@@ -30,55 +42,149 @@ interface Options {
   seed?: number;
   steps?: number[];
   all?: boolean;
+  brief?: boolean;
+  jobs: number;
+  worker?: boolean;
+  mutants?: true | string[];
 }
 const options = program.opts<Options>();
 
-process.exitCode = await (options.seed === undefined ? many(options) : one(options.seed, options));
+process.exit(await run());
+
+function run(): Promise<number> {
+  if (options.worker) return work();
+  if (options.mutants !== undefined) return mutants(options.mutants, options);
+  return options.seed === undefined ? many(options) : one(options.seed, options);
+}
 
 /** One world, told. */
 async function one(seed: number, { steps, all = false }: Options): Promise<number> {
   const whole = planOf(seed);
   const plan = steps ? withSteps(whole, steps) : whole;
   const ending = await new World(plan, { kept: true }).live();
-  for (const line of ending.story) if (all || !/^\S+ {4}/.test(line)) console.log(line);
+  for (const line of all ? ending.story : shortened(ending.story, ending.broken)) console.log(line);
   console.log(`${ending.sms} SMS, ${ending.steps} events, ${Math.round(ending.ms / 1000)} s of virtual time`);
   for (const broken of ending.broken) console.log(styleText('red', `BROKEN ${broken}`));
   return ending.broken.length > 0 ? 1 : 0;
 }
 
-/** Many worlds, until one breaks. */
-async function many({ seeds, from = Date.now() % 1_000_000_000 }: Options): Promise<number> {
+/** Many worlds, until one breaks; on several cores at once. */
+async function many({ seeds, from = Date.now() % 1_000_000_000, brief, jobs }: Options): Promise<number> {
   const beganMs = performance.now();
   let saidMs = beganMs;
-  let sms = 0;
-  let virtualMs = 0;
-  const said = (lives: number) => {
+  let [lives, sms, virtualMs] = [0, 0, 0];
+  const said = () => {
     const seconds = (performance.now() - beganMs) / 1000;
-    console.log(
-      `${lives} worlds from seed ${from}: ${sms} SMS, ${(virtualMs / 3_600_000).toFixed(1)} h of virtual time in ${seconds.toFixed(0)} s: ${Math.round(sms / seconds)} SMS/s`,
-    );
+    const hours = (virtualMs / 3_600_000).toFixed(1);
+    const speed = `${Math.round(sms / seconds)} SMS/s on ${jobs === 1 ? 'one core' : `${jobs} cores`}`;
+    console.log(`${lives} worlds from seed ${from}: ${sms} SMS, ${hours} h of virtual time in ${seconds.toFixed(0)} s: ${speed}`);
   };
-  for (let life = 0; life < seeds; life++) {
-    const seed = from + life;
-    const ending = await new World(planOf(seed)).live();
+  const broken = await lived(from, seeds, jobs, (ending) => {
+    lives++;
     sms += ending.sms;
     virtualMs += ending.ms;
-    if (ending.broken.length > 0) {
-      said(life + 1);
-      await tell(seed, ending);
-      return 1;
+    if (brief || performance.now() - saidMs < SAY_EVERY_MS) return;
+    saidMs = performance.now();
+    said();
+  });
+  if (!brief) said();
+  if (!broken) return 0;
+  if (brief) console.log(`seed ${broken.seed} breaks: ${broken.ending.broken[0]}`);
+  else await tell(broken.seed, broken.ending);
+  return 1;
+}
+
+type Lived = Pick<Ending, 'broken' | 'sms' | 'ms'>;
+
+/** Lets worlds live, `jobs` of them at a time; stops at one that breaks. */
+async function lived(
+  from: number,
+  seeds: number,
+  jobs: number,
+  each: (ending: Lived) => void,
+): Promise<{ seed: number; ending: Lived } | undefined> {
+  if (jobs === 1) {
+    for (let seed = from; seed < from + seeds; seed++) {
+      const ending = await new World(planOf(seed)).live();
+      each(ending);
+      if (ending.broken.length > 0) return { seed, ending };
     }
-    if (performance.now() - saidMs > SAY_EVERY_MS) {
-      saidMs = performance.now();
-      said(life + 1);
-    }
+    return undefined;
   }
-  said(seeds);
-  return 0;
+  const workers = Array.from({ length: Math.min(jobs, seeds) }, () => fork(fileURLToPath(import.meta.url), ['--worker']));
+  let next = from;
+  try {
+    return await new Promise((resolve, reject) => {
+      let left = seeds;
+      for (const worker of workers) {
+        const give = () => next < from + seeds && worker.send(next++);
+        worker.on('message', ({ seed, ending }: { seed: number; ending: Lived }) => {
+          each(ending);
+          if (ending.broken.length > 0) resolve({ seed, ending });
+          else if (--left === 0) resolve(undefined);
+          else give();
+        });
+        worker.on('error', reject);
+        worker.on('exit', (code) => reject(new Error(`a world ended the process: exit code ${code}`)));
+        give();
+      }
+    });
+  } finally {
+    for (const worker of workers) worker.kill();
+  }
+}
+
+/** One of several at work: lets the worlds live that it is told. */
+function work(): Promise<number> {
+  process.on('message', (seed: number) => {
+    void new World(planOf(seed)).live().then(({ broken, sms, ms }) => process.send?.({ seed, ending: { broken, sms, ms } }));
+  });
+  return new Promise((resolve) => process.once('disconnect', () => resolve(0)));
+}
+
+/** Each known bug in a process of its own. */
+async function mutants(names: true | string[], { seeds, from = 1 }: Options): Promise<number> {
+  const unknown = names === true ? [] : names.filter((name) => !MUTANTS.some((mutant) => mutant.name === name));
+  if (unknown.length > 0)
+    throw new Error(`no mutant ${unknown.join(', ')}; there are ${MUTANTS.map(({ name }) => name).join(', ')}`);
+  let survivors = 0;
+  for (const { name, bug } of MUTANTS.filter((mutant) => names === true || names.includes(mutant.name))) {
+    const { code, printed } = await lives({ SMSPAY_MUTANT: name }, ['--brief', '--seeds', String(seeds), '--from', String(from)]);
+    const found = code === 1 && printed.startsWith('seed ');
+    if (!found) survivors++;
+    console.log(`${found ? '✓' : styleText('red', '✗')} ${name}: ${bug}`);
+    console.log(`    ${found ? printed.trim().slice(0, 200) : `not found in ${seeds} worlds\n${printed}`}`);
+  }
+  console.log(survivors === 0 ? 'all are found' : styleText('red', `${survivors} are not found`));
+  return survivors === 0 ? 0 : 1;
+}
+
+/** This program again, with a bug planted as its code is loaded. */
+function lives(env: Record<string, string>, args: string[]): Promise<{ code: number; printed: string }> {
+  const plant = fileURLToPath(new URL('./plant.js', import.meta.url));
+  const main = fileURLToPath(import.meta.url);
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [...process.execArgv, '--import', plant, main, ...args],
+      { env: { ...process.env, ...env } },
+      (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, printed: stdout + stderr }),
+    );
+  });
+}
+
+/** What people said, what went wrong, what concerns the documents that a broken line names, and the last moments whole. */
+function shortened(story: readonly string[], broken: readonly string[]): string[] {
+  const named = [...new Set(broken.join(' ').match(/\bSM[0-9a-f]{32}\b/g))];
+  const isTold = (line: string, place: number) =>
+    place >= story.length - LAST_LINES || !EFFECT.test(line) || named.some((id) => line.includes(id));
+  const told = story.filter(isTold);
+  const left = story.length - told.length;
+  return left > 0 ? [...told, `(${left} effects of processes are left out: --all tells them too)`] : told;
 }
 
 /** The story of a seed that breaks, with as few steps as still break it. */
-async function tell(seed: number, ending: Ending): Promise<void> {
+async function tell(seed: number, ending: Lived): Promise<void> {
   const plan = planOf(seed);
   console.log(styleText('red', `\nseed ${seed} breaks: ${ending.broken[0]}`));
   console.log(`its plan has ${plan.steps.length} steps; looking for those that matter …`);
@@ -88,7 +194,7 @@ async function tell(seed: number, ending: Ending): Promise<void> {
   console.log(`\n${kept.length} are enough:`);
   for (const step of shorter.steps) console.log(`  ${textOf(step)}`);
   console.log('\nWhat happened:');
-  for (const line of story) console.log(line);
+  for (const line of shortened(story, broken)) console.log(line);
   for (const line of broken) console.log(styleText('red', `BROKEN ${line}`));
   console.log(`\nTo see it again: npm run simulate -- --seed ${seed} --steps ${kept.join(',')}`);
 }

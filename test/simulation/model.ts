@@ -25,6 +25,9 @@ const RANK: Record<string, number> = {
 };
 const OPEN: ReadonlySet<string> = new Set(['awaiting_confirmation', 'awaiting_approval']);
 
+/** The number and the hour of an SMS. */
+const hourOf = (sms: Stored) => `${sms['from']} ${Math.floor((sms['recordedAt'] as Date).getTime() / HOUR_MS)}`;
+
 /** What the model looks at of the world. */
 export interface Looks {
   nowMs: () => number;
@@ -52,11 +55,16 @@ export class Model {
   readonly #opened = new Map<string, { origin: string; key: string; atMs: number }>();
   /** Times at which a number was helped without asking. */
   readonly #helped = new Map<string, { id: string; atMs: number }[]>();
-  /** Times at which wrong codes of a number were counted. */
-  readonly #wrong = new Map<string, number[]>();
-  /** When each SMS with a command reached transactions for the first time, and how many wrong codes were counted then. */
+  /** Wrong codes that were answered so, by number and hour. */
+  readonly #wrong = new Map<string, number>();
+  /** Each SMS whose code may have been compared with those of six digits. */
+  readonly #ticketed = new Set<string>();
+  /** Each SMS whose command reached transactions, and how many wrong codes of its number and hour were answered when it first did. */
   readonly #asked = new Map<string, { from: string; wrong: number }>();
+  readonly #sent = new Map<string, number>();
   readonly #posted = new Map<string, string[]>();
+  /** Which text each message of the provider is, by the text's callback id. */
+  readonly #textOf = new Map<string, string>();
 
   constructor(looks: Looks) {
     this.#looks = looks;
@@ -79,20 +87,24 @@ export class Model {
         return after ? this.#outbox(before, after) : this.#breaks(`I4: text ${id} is gone`);
       case 'smspay_transactions.payments':
         return after ? this.#payment(before, after) : this.#breaks(`I5: payment ${id} is gone`);
-      case 'smspay_transactions.wrong_codes':
-        if (after && !before)
-          this.#wrong.set(after['number'], [...(this.#wrong.get(after['number']) ?? []), this.#looks.nowMs()]);
+      case 'smspay_transactions.guesses':
+        if (after) this.#ticketed.add(after['smsId']);
         return undefined;
       default:
         return undefined;
     }
   }
 
+  /** A phone sent an SMS. */
+  sent(sid: string): void {
+    this.#sent.set(sid, this.#looks.nowMs());
+  }
+
   /** A command of an SMS reached transactions. */
   asked(smsId: string, from: string): void {
-    if (this.#asked.has(smsId)) return;
-    const wrong = (this.#wrong.get(from) ?? []).filter((atMs) => this.#looks.nowMs() - atMs < HOUR_MS).length;
-    this.#asked.set(smsId, { from, wrong });
+    const sms = this.#looks.committed('sms-gateway', 'inbox', smsId);
+    if (this.#asked.has(smsId) || !sms) return;
+    this.#asked.set(smsId, { from, wrong: this.#wrong.get(hourOf(sms)) ?? 0 });
   }
 
   /** The webhook of an SMS was answered 2xx. */
@@ -105,7 +117,8 @@ export class Model {
     const text = new URL(statusCallback ?? '').searchParams.get('text') ?? '';
     const before = this.#posted.get(text) ?? [];
     this.#posted.set(text, [...before, sid]);
-    const known = before.find((other) => !this.#looks.missed(other));
+    // Of two texts in the same words one may have found the message of the other in the list: then that one is sent in its place.
+    const known = before.find((other) => !this.#looks.missed(other) && (this.#textOf.get(other) ?? text) === text);
     if (before.length > 0 && !known) for (const each of [...before, sid]) this.sentAgain.add(each);
     if (known) this.#breaks(`I4: "${body}" was posted twice, as ${known} and ${sid}, and the list of the provider had it`);
   }
@@ -140,7 +153,9 @@ export class Model {
     if (fee) this.#link(`fee ${fee.account} ${fee.lane}`, fee, feeAmount, document);
     if (ref !== undefined) this.#paidRefs.add(`${this.refText(ref)} ${amount}`);
     const asked = this.#asked.get(cause);
-    if (asked && asked.wrong >= GUESSES_MAX && this.#digitsOf(_id) === 6)
+    if (!asked || this.#digitsOf(_id) !== 6) return;
+    if (!this.#ticketed.has(cause)) this.#breaks(`F22: ${cause} moved money by a code of 6 digits that was not one of five`);
+    if (asked.wrong >= GUESSES_MAX)
       this.#breaks(`F22: ${cause} moved money by a code of 6 digits after ${asked.wrong} wrong ones of ${asked.from} in an hour`);
   }
 
@@ -174,6 +189,8 @@ export class Model {
     const outcome = after['outcome'] as string | undefined;
     if (before?.['outcome'] !== undefined && outcome !== before['outcome'])
       this.#breaks(`I4: SMS ${after._id} came out as ${before['outcome']}, then as ${outcome}`);
+    if (before?.['outcome'] === undefined && outcome === 'wrong_code')
+      this.#wrong.set(hourOf(after), (this.#wrong.get(hourOf(after)) ?? 0) + 1);
     if (before?.['outcome'] !== undefined || !outcome || !['help', 'text_only'].includes(outcome)) return;
     const atMs = (after['recordedAt'] as Date).getTime();
     const helped = this.#helped.get(after['from']) ?? [];
@@ -183,6 +200,7 @@ export class Model {
   }
 
   #outbox(before: Stored | undefined, after: Stored): void {
+    if (after['sid']) this.#textOf.set(after['sid'], after['callbackId']);
     const [from, to] = [before?.['state'], after['state']] as string[];
     if (from !== undefined && to !== undefined && (RANK[to] ?? 0) < (RANK[from] ?? 0) && from !== 'failed')
       this.#breaks(`F6: text ${after._id} went from ${from} back to ${to}`);
@@ -192,12 +210,15 @@ export class Model {
 
   #payment(before: Stored | undefined, after: Stored): void {
     const [from, to] = [before?.['state'], after['state']] as string[];
-    if (from !== undefined && from !== to && !OPEN.has(from))
-      this.#breaks(`I5: payment ${after._id} was ${from} and is ${to}`);
+    if (from !== undefined && from !== to && !OPEN.has(from)) this.#breaks(`I5: payment ${after._id} was ${from} and is ${to}`);
     if (to !== undefined && OPEN.has(to)) {
       if (before) return;
       const key = `${after['payer'].number} ${after['origin']}`;
-      this.#opened.set(after._id, { origin: after['origin'], key, atMs: this.#looks.nowMs() });
+      const atMs = (after['openedAt'] as Date).getTime();
+      const sentMs = this.#sent.get(after._id) ?? 0;
+      if (atMs < sentMs - CLOCK_SLACK_MS || atMs > this.#looks.nowMs() + CLOCK_SLACK_MS)
+        this.#breaks(`F23: payment ${after._id} is dated ${Math.round((atMs - sentMs) / 1000)} s after its SMS was sent`);
+      this.#opened.set(after._id, { origin: after['origin'], key, atMs });
       const open = this.#open.get(key) ?? new Set();
       this.#open.set(key, open.add(after._id));
       if (open.size > OPEN_MAX) this.#breaks(`F22: ${open.size} open at once of ${key}, where ${OPEN_MAX} may be`);

@@ -1,6 +1,7 @@
 import type { ServiceName } from '#libs/testing';
 import { Chance } from './chance.ts';
 import type { BusFaults } from './bus.ts';
+import type { Trap } from './process.ts';
 import type { ProviderFaults } from './provider.ts';
 
 /** What somebody does with a code that they get. */
@@ -18,8 +19,8 @@ export type Act =
 
 /** Something goes wrong. What lasts ends after `forMs`. */
 export type Fault =
-  | { do: 'kill'; process: string; afterPlaces: number }
-  | { do: 'pause'; process: string; forMs: number }
+  | ({ do: 'kill'; process: string } & Trap)
+  | ({ do: 'pause'; process: string; forMs: number } & Trap)
   | { do: 'stop'; process: string }
   | { do: 'clock'; process: string; aheadMs: number; forMs: number }
   | { do: 'slow'; process: string; factor: number; forMs: number }
@@ -33,6 +34,8 @@ export type Fault =
   | { do: 'database_slow'; factor: number; forMs: number }
   | { do: 'provider'; faults: Partial<ProviderFaults>; forMs: number }
   | { do: 'unreachable'; who: number; forMs: number }
+  /** The next SMS of somebody meets a bug: what it asks fails, and nothing else does. */
+  | { do: 'poison'; who: number; forMs: number }
   | { do: 'replay_dead_letters' };
 
 /** What happens `atMs` after the beginning. */
@@ -60,6 +63,9 @@ export function healMsOf(steps: readonly Step[]): number {
   return 1_000 + Math.max(0, ...steps.map((step) => (isAct(step) ? 0 : step.atMs + ('forMs' in step ? step.forMs : 0))));
 }
 
+/** The part of worlds in which an SMS meets a bug until it is given up: they take long. */
+const POISONED = 0.005;
+
 type Theme = (make: Maker) => void;
 
 const SECOND = 1_000;
@@ -69,7 +75,8 @@ const MINUTE = 60 * SECOND;
 export function planOf(seed: number): Plan {
   const chance = new Chance(seed, 'plan');
   const maker = new Maker(seed, chance);
-  chance.pick(THEMES)(maker);
+  if (chance.is(POISONED)) poisoned(maker);
+  else chance.pick(THEMES)(maker);
   return maker.plan();
 }
 
@@ -77,8 +84,8 @@ class Maker {
   readonly chance: Chance;
   readonly #steps: Step[] = [];
   readonly #seed: number;
-  readonly people: number;
-  readonly processes: Record<ServiceName, number>;
+  people: number;
+  processes: Record<ServiceName, number>;
   readonly #old: string[] = [];
   #cents = 100;
   /** How long people do things. */
@@ -127,6 +134,14 @@ class Maker {
     return `${of}-${this.chance.whole(1, this.processes[of])}`;
   }
 
+  trap(service?: ServiceName): Trap & { process: string } {
+    const process = this.process(service);
+    const [at, most] = this.chance.is(0.5)
+      ? ['', 60]
+      : [this.chance.pick(PLACES[process.replace(/-\d$/, '') as ServiceName]), 10];
+    return { process, at, places: this.chance.whole(0, most) };
+  }
+
   /** An amount that nobody else pays in this world, so that a text is known by it. */
   cents(): number {
     this.#cents += this.chance.whole(1, 900);
@@ -159,6 +174,16 @@ class Maker {
     }
   }
 
+  /** Everybody pays the same one at the same time, and confirms it at the same time. */
+  crowd(times: number): void {
+    for (let time = 0; time < times; time++) {
+      const atMs = this.some();
+      const to = this.person();
+      for (let who = 0; who < this.people; who++)
+        if (who !== to) this.add(atMs, { do: 'pay', who, to, cents: this.cents(), reply: 'code', thinkMs: 1_000 });
+    }
+  }
+
   old(): void {
     const service = this.chance.pick(['transactions', 'notifications', 'wallet', 'sms-gateway'] as const);
     if (this.processes[service] > 1) this.#old.push(`${service}-1`);
@@ -184,6 +209,14 @@ const WORDS = [
   'stop',
 ];
 
+/** What a process does that is seldom, and matters. */
+const PLACES: Record<ServiceName, readonly [string, ...string[]]> = {
+  'sms-gateway': ['provider list', 'outbox', 'inbox', 'numbers'],
+  transactions: ['guesses', 'payments insertOne', 'payments updateOne', 'notifications.tell', 'wallet.transfer.make'],
+  wallet: ['transfers insertOne', 'wallets', 'links'],
+  notifications: ['gateway.texts.queue'],
+};
+
 const THEMES: Theme[] = [
   // Nothing goes wrong.
   (make) => {
@@ -192,6 +225,7 @@ const THEMES: Theme[] = [
   },
   crashes,
   crashes,
+  pauses,
   busLoses,
   databaseTroubles,
   databaseTroubles,
@@ -200,6 +234,7 @@ const THEMES: Theme[] = [
   longOutage,
   bursts,
   bursts,
+  crowds,
   clocks,
   everything,
   everything,
@@ -209,10 +244,21 @@ function crashes(make: Maker): void {
   make.life(make.chance.whole(20, 120));
   for (let count = make.chance.whole(1, 12); count > 0; count--) {
     const kind = make.chance.draw();
-    if (kind < 0.6) make.add(make.some(), { do: 'kill', process: make.process(), afterPlaces: make.chance.whole(0, 60) });
+    if (kind < 0.6) make.add(make.some(), { do: 'kill', ...make.trap() });
     else if (kind < 0.8) make.add(make.some(), { do: 'stop', process: make.process() });
-    else make.add(make.some(), { do: 'pause', process: make.process(), forMs: make.chance.whole(1, 90) * SECOND });
+    else make.add(make.some(), { do: 'pause', ...make.trap(), forMs: make.chance.whole(1, 90) * SECOND });
   }
+}
+
+/** Processes stand still between what they claim and what they do with it, while others go on. */
+function pauses(make: Maker): void {
+  make.processes = { 'sms-gateway': 2, transactions: 2, wallet: 2, notifications: 2 };
+  make.life(make.chance.whole(40, 120));
+  const service = make.chance.pick(['sms-gateway', 'sms-gateway', 'transactions'] as const);
+  for (let count = make.chance.whole(4, 16); count > 0; count--)
+    make.add(make.some(), { do: 'pause', ...make.trap(service), forMs: make.chance.whole(5, 60) * SECOND });
+  const faults = { lostReplies: 0.3, callbacksLost: make.chance.pick([0.5, 1]), broken: make.chance.pick([0.2, 0.5]) };
+  make.add(2 * SECOND, { do: 'provider', faults, forMs: make.lastMs });
 }
 
 function busLoses(make: Maker): void {
@@ -236,6 +282,7 @@ function busLoses(make: Maker): void {
 }
 
 function databaseTroubles(make: Maker): void {
+  if (make.chance.is(0.4)) make.crowd(make.chance.whole(3, 10));
   make.life(make.chance.whole(20, 120));
   for (let count = make.chance.whole(1, 5); count > 0; count--) {
     const forMs = make.chance.whole(2, 60) * SECOND;
@@ -247,7 +294,7 @@ function databaseTroubles(make: Maker): void {
         do: 'database_lossy',
         lostRequests: make.chance.pick([0, 0.05, 0.2]),
         lostReplies: make.chance.pick([0, 0.05, 0.2, 0.5]),
-        unconfirmed: make.chance.pick([0, 0.05, 0.2]),
+        unconfirmed: make.chance.pick([0, 0.1, 0.5]),
         forMs,
       });
     else if (kind < 0.9)
@@ -302,6 +349,19 @@ function longOutage(make: Maker): void {
   if (make.chance.is(0.5)) make.add(atMs + forMs + 20 * SECOND, { do: 'replay_dead_letters' });
 }
 
+/** One SMS meets a bug for longer than it takes to be given up; everybody else goes on. Then it is mended, and the operator replays it. */
+function poisoned(make: Maker): void {
+  const HOUR = 60 * MINUTE;
+  make.processes = { 'sms-gateway': 1, transactions: 1, wallet: 1, notifications: 1 };
+  make.lastMs = 7 * HOUR;
+  const who = make.person();
+  make.add(10 * SECOND, { do: 'poison', who, forMs: make.lastMs });
+  make.add(11 * SECOND, { do: 'request', who, to: (who + 1) % make.people, cents: make.cents(), reply: 'code', thinkMs: 1_000 });
+  for (let atMs = 12 * SECOND; atMs < make.lastMs; atMs += make.chance.wait(12 * SECOND))
+    make.add(atMs, { do: 'say', who: make.person(), text: 'NO' });
+  make.add(make.lastMs + 20 * SECOND, { do: 'replay_dead_letters' });
+}
+
 function bursts(make: Maker): void {
   make.life(make.chance.whole(10, 40));
   for (let count = make.chance.whole(1, 3); count > 0; count--) {
@@ -329,6 +389,19 @@ function bursts(make: Maker): void {
       make.add(make.some(), { do: 'say_at_once', who, withinMs, texts: many(() => make.chance.pick(['hi', 'what?', 'ok'])) });
     else make.add(make.some(), { do: 'guess', victim: who, count: texts, withinMs, knows: make.chance.is(0.7) });
     if (make.chance.is(0.3)) make.add(make.some(), { do: 'service_fails', service: 'notifications', forMs: 30 * SECOND });
+  }
+}
+
+function crowds(make: Maker): void {
+  make.people = 5;
+  make.processes.wallet = 3;
+  make.crowd(make.chance.whole(5, 20));
+  make.life(make.chance.whole(5, 20));
+  // Who lost a race for a place must not take an answer without a majority for a yes.
+  if (make.chance.is(0.3)) {
+    const faults = { lostRequests: 0, lostReplies: make.chance.pick([0, 0.2]), unconfirmed: 0.5 };
+    make.add(2 * SECOND, { do: 'database_lossy', ...faults, forMs: make.lastMs });
+    make.add(2 * SECOND, { do: 'database_slow', factor: make.chance.whole(20, 100), forMs: make.lastMs });
   }
 }
 

@@ -4,8 +4,16 @@ import type { Chance } from './chance.ts';
 import type { Scheduler } from './scheduler.ts';
 import type { Story } from './story.ts';
 
-/** Reads, which change nothing. */
-const IDLE = / (find|findOne|hello|ping|count)\b/;
+/** What tells nobody anything: reads, and what every process does at its start and all the time. */
+const IDLE = / (find|findOne|hello|ping|count|connect|listIndexes|createCollection|createIndexes)\b|heartbeats /;
+
+/** Where something happens to a process, between two of its effects. */
+export interface Trap {
+  /** How many places it passes before. */
+  places: number;
+  /** A part of the names of the places that count. */
+  at: string;
+}
 
 /** One way to the world outside and one way back, on average. */
 const WAY_MS = 0.4;
@@ -27,8 +35,7 @@ export class SimulatedProcess implements Caller {
   /** When it began, true time in epoch milliseconds. */
   readonly bornMs: number;
   #state: 'running' | 'paused' | 'gone' = 'running';
-  /** Places at which it can die that it still passes before it does. */
-  #placesLeft = Infinity;
+  #trap: (Trap & { happens: (place: string) => void }) | undefined;
   #heardLater: (() => void)[] = [];
   readonly #mourners = new Set<() => void>();
 
@@ -57,20 +64,19 @@ export class SimulatedProcess implements Caller {
 
   call<T>(what: string, serve: (answer: (outcome: Outcome<T>) => void) => void): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.dies(`before ${what}`)) return;
-      this.#scheduler.after(this.wayMs(), () =>
-        serve((outcome) =>
-          this.#scheduler.after(this.wayMs(), () =>
-            this.hear(() => {
-              if (this.dies(`after ${what}`)) return;
-              if ('value' in outcome) {
-                if (!IDLE.test(what)) this.#story.did(this.name, what);
-                resolve(outcome.value);
-              } else {
-                this.#story.did(this.name, `${what} ✗ ${outcome.error.message}`);
-                reject(outcome.error);
-              }
-            }),
+      const heard = (outcome: Outcome<T>) => {
+        if ('value' in outcome) {
+          if (!IDLE.test(what)) this.#story.did(this.name, what);
+          resolve(outcome.value);
+        } else {
+          this.#story.did(this.name, `${what} ✗ ${outcome.error.message}`);
+          reject(outcome.error);
+        }
+      };
+      this.at(`before ${what}`, () =>
+        this.#scheduler.after(this.wayMs(), () =>
+          serve((outcome) =>
+            this.#scheduler.after(this.wayMs(), () => this.hear(() => this.at(`after ${what}`, () => heard(outcome)))),
           ),
         ),
       );
@@ -106,17 +112,23 @@ export class SimulatedProcess implements Caller {
     else if (this.#state === 'paused') this.#heardLater.push(news);
   }
 
-  /** True if the process is gone, or dies at this place: what comes next does not happen. */
-  dies(place: string): boolean {
-    if (this.#state === 'gone') return true;
-    if (this.#placesLeft-- > 0) return false;
-    this.kill(place);
-    return true;
+  /** It is at a place between two effects, where it may be killed or paused; `go` is what it does next. */
+  at(place: string, go: () => void): void {
+    const trap = this.#trap;
+    if (trap && place.includes(trap.at) && trap.places-- === 0) {
+      this.#trap = undefined;
+      trap.happens(place);
+    }
+    this.hear(go);
   }
 
-  /** It will be killed once it has passed so many places between two effects. */
-  killAfter(places: number): void {
-    this.#placesLeft = places;
+  /** What happens to it at a place: it is killed, or paused. */
+  trap({ places, at }: Trap, happens: (place: string) => void): void {
+    this.#trap = { places, at, happens };
+  }
+
+  untrap(): void {
+    this.#trap = undefined;
   }
 
   /** `kill -9`. */
@@ -145,8 +157,10 @@ export class SimulatedProcess implements Caller {
   }
 
   /** SIGSTOP: the world goes on without it. */
-  pause(): void {
-    if (this.#state === 'running') this.#state = 'paused';
+  pause(where: string): void {
+    if (this.#state !== 'running') return;
+    this.#state = 'paused';
+    this.#story.fault(`${this.name} is paused ${where}`);
   }
 
   /** SIGCONT: it hears what it missed, in order. */

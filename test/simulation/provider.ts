@@ -89,6 +89,8 @@ export class SimulatedProvider {
         numbers: [number],
         webhookUrl: `${publicUrl}/sms/inbound`,
         delayMs: () => this.#chance.wait(300),
+        // Of some accounts' messages only the end is told.
+        ...(this.#chance.is(0.5) ? { callbackStatuses: ['delivered', 'undelivered', 'failed'] } : {}),
         listDelayMs: (message) => this.#listDelayMs(message),
       },
       {
@@ -191,17 +193,21 @@ export class SimulatedProvider {
           this.#scheduler.after(this.#chance.wait(1), attempt);
         });
         this.#scheduler.after(process.wayMs(), () =>
-          process.hear(() => {
-            if (process.dies(`as ${pathname} arrives`)) return;
-            void putIn(app, request).then((status) => {
-              if (process.dies(`before answering ${pathname}`)) return;
-              unmourn();
-              this.#story.did(process.name, `${pathname} ${form['MessageSid']?.slice(0, 8)} answered ${status}`);
-              this.#scheduler.after(process.wayMs(), () => {
-                if (!broken) end(status);
-              });
-            });
-          }),
+          process.hear(() =>
+            process.at(
+              `as ${pathname} arrives`,
+              () =>
+                void putIn(app, request).then((status) =>
+                  process.at(`before answering ${pathname}`, () => {
+                    unmourn();
+                    this.#story.did(process.name, `${pathname} ${form['MessageSid']?.slice(0, 8)} answered ${status}`);
+                    this.#scheduler.after(process.wayMs(), () => {
+                      if (!broken) end(status);
+                    });
+                  }),
+                ),
+            ),
+          ),
         );
         return undefined;
       };

@@ -32,6 +32,15 @@ export const DATABASES = {
 } as const;
 
 log.level = 'silent';
+/** Hears what services say that is wrong: the words, and the error's. */
+export const logged: { hear: (line: string) => void } = { hear: () => undefined };
+for (const level of ['warn', 'error', 'fatal'] as const)
+  log[level] = (fields: { err?: unknown } | string, words?: string) =>
+    logged.hear(
+      typeof fields === 'string' ? fields : `${words}${fields.err instanceof Error ? `: ${reasonOf(fields.err)}` : ''}`,
+    );
+
+const reasonOf = (error: Error): string => `${error.message}${error.cause instanceof Error ? ` (${reasonOf(error.cause)})` : ''}`;
 
 /** The same for each world, so that a run is the same on any machine. */
 const secrets = once(() => {

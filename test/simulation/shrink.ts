@@ -2,7 +2,7 @@ import { healMsOf, type Plan } from './plan.ts';
 import { type Ending, World } from './world.ts';
 
 /** What kind of thing is broken: `I4`, `F22`, `liveness`. */
-export const kindOf = ({ broken: [first = ''] }: Ending) => first.split(':')[0] ?? '';
+export const kindOf = ({ broken: [first = ''] }: Pick<Ending, 'broken'>) => first.split(':')[0] ?? '';
 
 /** The plan with only some of its steps, by their places. */
 export function withSteps(plan: Plan, kept: readonly number[]): Plan {

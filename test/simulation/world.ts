@@ -2,6 +2,7 @@ import {
   type Asker,
   type Cause,
   feesAccount,
+  LetterBox,
   ListDeadLetters,
   MakeTransfer,
   minorUnits,
@@ -9,7 +10,7 @@ import {
   payOf,
   type Ref,
   refText,
-  ReplayDeadLetter,
+  ReplayDeadLetters,
   walletAccount,
 } from '#libs/contracts';
 import { type LedgerSource, type PostedTransfer, type Side, type TransferDocument, verify } from '#libs/ledger';
@@ -26,7 +27,17 @@ import { type Fault, isAct, numberOf, type Plan, type Step, textOf } from './pla
 import { SimulatedProcess } from './process.ts';
 import { NO_PROVIDER_FAULTS, SimulatedProvider } from './provider.ts';
 import { Scheduler } from './scheduler.ts';
-import { ACCOUNT_SID, AUTH_TOKEN, bootService, DATABASES, KEYS, PUBLIC_URL, SERVER_NUMBER, TIME_ZONE } from './services.ts';
+import {
+  ACCOUNT_SID,
+  AUTH_TOKEN,
+  bootService,
+  DATABASES,
+  KEYS,
+  logged,
+  PUBLIC_URL,
+  SERVER_NUMBER,
+  TIME_ZONE,
+} from './services.ts';
 import { noFaults } from './store/faults.ts';
 import { SimulatedMongo } from './store/simulated-mongo.ts';
 import { Story } from './story.ts';
@@ -84,6 +95,9 @@ export class World {
   /** What a majority of the database has, by `<database>.<collection>` and id. */
   readonly #committed = new Map<string, Map<string, Stored>>();
   #failing: Set<ServiceName> = new Set();
+  /** Numbers whose next SMS meets a bug, and SMS that do. */
+  readonly #poisoning = new Set<string>();
+  readonly #poison = new Set<string>();
   #healed = false;
   /** SMS answered since all faults have ended. */
   readonly #answered: { recordedMs: number; atMs: number }[] = [];
@@ -132,6 +146,7 @@ export class World {
 
   /** Lives the plan to its end. */
   async live(): Promise<Ending> {
+    logged.hear = (line) => this.#story.did('log', line);
     try {
       for (const place of this.#places) this.#scheduler.after(0, () => this.#start(place));
       for (let person = 0; person < this.#plan.people; person++)
@@ -186,7 +201,11 @@ export class World {
       look();
     };
     this.#provider.account.on('status', (message) => {
-      if (message.direction === 'inbound' && message.status === 'receiving') this.#sms++;
+      if (message.direction === 'inbound' && message.status === 'receiving') {
+        this.#sms++;
+        this.#model.sent(message.sid);
+        if (this.#poisoning.delete(message.from)) this.#poison.add(message.sid);
+      }
       if (message.direction !== 'outbound-api' || message.status !== 'queued') return;
       this.#model.posted(message);
       look();
@@ -201,12 +220,18 @@ export class World {
       this.#model.asked(smsId, from);
     };
     this.#bus.translate = (body, reader) => (this.#old.has(reader.name) ? newer(body) : body);
-    this.#bus.fails = (service) => this.#failing.has(service as ServiceName);
+    this.#bus.onFault = ({ name }, subject) => {
+      this.#model.broken.push(`fault: ${name} failed at ${subject}: nothing here is a fault of just what is asked`);
+      look();
+    };
+    this.#bus.fails = (service, body) =>
+      this.#failing.has(service as ServiceName) ||
+      (service === 'transactions' && [...this.#poison].some((smsId) => body.includes(smsId)));
   }
 
   #ready(service: ServiceName): { process: SimulatedProcess; app: RunningService['app'] }[] {
     return this.#places.flatMap(({ service: of, process, running }) =>
-      of === service && process?.alive && running?.app.get(Database).ready ? [{ process, app: running.app }] : [],
+      of === service && process?.alive && running?.app.get(Database).opened ? [{ process, app: running.app }] : [],
     );
   }
 
@@ -247,11 +272,16 @@ export class World {
     const afterwards = (end: () => void) => 'forMs' in fault && this.#scheduler.after(fault.forMs, end);
     switch (fault.do) {
       case 'kill':
-        return this.#place(fault.process).process?.killAfter(fault.afterPlaces);
+        return void this.#place(fault.process).process?.trap(fault, (place) => this.#place(fault.process).process?.kill(place));
       case 'pause': {
         const { process } = this.#place(fault.process);
-        process?.pause();
-        return void afterwards(() => process?.resume());
+        const pause = (place: string) => {
+          // No process can know that it stood still between its last look at the clock and the next instruction.
+          if (place.startsWith('before provider send')) return process?.trap({ places: 0, at: '' }, pause);
+          process?.pause(place);
+          afterwards(() => process?.resume());
+        };
+        return process?.trap(fault, pause);
       }
       case 'stop':
         return this.#stop(this.#place(fault.process));
@@ -290,6 +320,12 @@ export class World {
       case 'unreachable':
         this.#provider.account.unreachable.add(numberOf(fault.who));
         return void afterwards(() => this.#provider.account.unreachable.delete(numberOf(fault.who)));
+      case 'poison':
+        this.#poisoning.add(numberOf(fault.who));
+        return void afterwards(() => {
+          this.#checkPoison();
+          this.#poison.clear();
+        });
       case 'replay_dead_letters':
         return void this.#replay();
       default:
@@ -325,6 +361,17 @@ export class World {
       default:
         return fault satisfies never;
     }
+  }
+
+  /** What met a bug for hours while others passed was given up, and nobody else waited for it. */
+  #checkPoison(): void {
+    for (const { _id, dead, outcome, recordedAt } of this.#documents('sms-gateway', 'inbox')) {
+      if (this.#poison.has(_id)) {
+        if (!dead) this.#model.broken.push(`F11: SMS ${_id} failed for hours and is no dead letter`);
+      } else if (outcome === undefined && this.#scheduler.nowMs - recordedAt.getTime() > 60_000)
+        this.#model.broken.push(`F11: SMS ${_id} waits for one that fails`);
+    }
+    if (!this.#well()) this.#scheduler.stop();
   }
 
   /** SIGTERM. */
@@ -377,8 +424,12 @@ export class World {
   async #replay(): Promise<void> {
     const services = this.#asker('operator', 'admin');
     try {
-      const { letters } = await services.ask(ListDeadLetters, { limit: 100 });
-      for (const { what, id } of letters) await services.ask(ReplayDeadLetter, { what, id });
+      for (const box of LetterBox.options) {
+        const { letters } = await services.ask(ListDeadLetters, { box, limit: 100 });
+        const ids = letters.map(({ id }) => id);
+        if (ids.length > 0) await services.ask(ReplayDeadLetters, { box, ids });
+        await services.ask(ReplayDeadLetters, { box });
+      }
     } catch (error) {
       this.#story.fault(`the operator: ${(error as Error).message}`);
     }
@@ -401,7 +452,7 @@ export class World {
       if (!process) continue;
       process.skewMs = 0;
       process.slowness = 1;
-      process.killAfter(Infinity);
+      process.untrap();
       process.resume();
     }
   }
@@ -472,7 +523,7 @@ export class World {
     const inbox = this.#documents('sms-gateway', 'inbox');
     const outbox = this.#documents('sms-gateway', 'outbox');
     const dead = [...inbox, ...outbox].filter(({ dead, errorCode }) => dead && errorCode !== 21_610);
-    const { account } = this.#provider;
+    const { account, missed } = this.#provider;
     const { sentAgain } = this.#model;
     this.#model.broken.push(
       ...this.#underWay().map((what) => `liveness: at the end ${what}`),
@@ -484,7 +535,9 @@ export class World {
         transfers,
         taken: this.#taken,
         textsTo: (number) =>
-          account.textsTo(number).filter(({ direction, sid }) => direction === 'outbound-api' && !sentAgain.has(sid)),
+          account
+            .textsTo(number)
+            .filter(({ direction, sid }) => direction === 'outbound-api' && !sentAgain.has(sid) && !missed.has(sid)),
       }),
       ...dead.map(({ _id, dead: letter }) => `liveness: ${_id} was given up: ${letter.reason}`),
       ...this.#unanswered(inbox, outbox),

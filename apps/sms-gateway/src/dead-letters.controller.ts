@@ -1,5 +1,5 @@
 import { Controller } from '@nestjs/common';
-import { ListDeadLetters, ReplayDeadLetter, type RequestOf } from '#libs/contracts';
+import { DismissDeadLetters, ListDeadLetters, ReplayDeadLetters, type RequestOf } from '#libs/contracts';
 import { Answers } from '#libs/messaging';
 import { DeadLettersService } from './dead-letters.service.ts';
 
@@ -8,12 +8,17 @@ export class DeadLettersController {
   constructor(private readonly letters: DeadLettersService) {}
 
   @Answers(ListDeadLetters)
-  list({ limit }: RequestOf<typeof ListDeadLetters>) {
-    return this.letters.list(limit);
+  list(page: RequestOf<typeof ListDeadLetters>) {
+    return this.letters.list(page);
   }
 
-  @Answers(ReplayDeadLetter)
-  replay({ what, id }: RequestOf<typeof ReplayDeadLetter>) {
-    return this.letters.replay(what, id);
+  @Answers(ReplayDeadLetters)
+  replay(which: RequestOf<typeof ReplayDeadLetters>) {
+    return this.letters.replay(which);
+  }
+
+  @Answers(DismissDeadLetters)
+  dismiss(which: RequestOf<typeof DismissDeadLetters>) {
+    return this.letters.dismiss(which);
   }
 }

@@ -1,66 +1,115 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
-import type { ListDeadLetters, ReplayDeadLetter, ResponseOf } from '#libs/contracts';
+import type { LetterBox, ListDeadLetters, ReplayDeadLetters, RequestOf, ResponseOf, WhichLetters } from '#libs/contracts';
 import type { Driven } from '#libs/messaging';
-import { Host, Metrics } from '#libs/service';
-import type { Model } from 'mongoose';
+import { Clock, log, masked, Metrics } from '#libs/service';
+import type { Model, QueryFilter, UpdateQuery } from 'mongoose';
 import { InboxMessage } from './inbox.schema.ts';
 import { OutboxText } from './outbox.schema.ts';
 
-type What = ResponseOf<typeof ListDeadLetters>['letters'][number]['what'];
+/** As many are moved by one question. */
+const AT_ONCE = 200;
+/** By what operators name them. */
+const ID: Record<LetterBox, string> = { inbox: '_id', outbox: 'callbackId' };
+/** Texts that the provider refused for good. */
+const REFUSED = { is: { state: 'failed' }, not: { state: { $ne: 'failed' } } };
 
-/** What was given up after its counted tries, for an operator to look at and drive again. */
+type Letter = Driven & (InboxMessage | OutboxText);
+type Done = ResponseOf<typeof ReplayDeadLetters>;
+
+/** What was given up after its counted tries, for an operator to look at, drive again or put away. */
 @Injectable()
 export class DeadLettersService {
-  private readonly collections: Record<What, Model<Driven>>;
+  private readonly boxes: Record<LetterBox, Model<Letter>>;
 
   constructor(
-    @InjectModel(InboxMessage.name) inbox: Model<Driven>,
-    @InjectModel(OutboxText.name) outbox: Model<Driven>,
-    private readonly host: Host,
+    @InjectModel(InboxMessage.name) inbox: Model<Letter>,
+    @InjectModel(OutboxText.name) outbox: Model<Letter>,
+    private readonly clock: Clock,
     metrics: Metrics,
   ) {
-    this.collections = { inbox, outbox };
-    metrics.gauge('smspay_dead_letters', 'Documents given up that no operator has replayed yet', () => this.count(), 'what');
+    this.boxes = { inbox, outbox };
+    metrics.gauge('smspay_dead_letters', 'Documents given up that no operator has seen to yet', () => this.count(), 'what');
   }
 
-  private async count(): Promise<Record<What | 'refused', number>> {
+  private async count(): Promise<Record<LetterBox | 'refused', number>> {
     const dead = { 'dead.at': { $exists: true } };
     // A number that is gone, or a person who wants no texts: nothing that an operator could mend.
     const refused = { ...dead, state: 'failed' };
     const [inbox, outbox, never] = await Promise.all([
-      this.collections.inbox.countDocuments(dead),
-      this.collections.outbox.countDocuments(dead),
-      this.collections.outbox.countDocuments(refused),
+      this.boxes.inbox.countDocuments(dead),
+      this.boxes.outbox.countDocuments(dead),
+      this.boxes.outbox.countDocuments(refused),
     ]);
     return { inbox, outbox: outbox - never, refused: never };
   }
 
-  async list(limit: number): Promise<ResponseOf<typeof ListDeadLetters>> {
-    const kinds = Object.entries(this.collections) as [What, Model<Driven>][];
-    const letters = await Promise.all(
-      kinds.map(async ([what, model]) => {
-        const dead = await model
-          .find({ 'dead.at': { $exists: true } })
-          .limit(limit)
-          .lean<Driven[]>();
-        return dead.map(({ _id: id, tries, dead: letter }) => ({
-          what,
-          id,
-          tries,
-          reason: letter?.reason ?? '',
-          since: letter?.at ?? new Date(0),
-        }));
-      }),
-    );
-    return { letters: letters.flat().slice(0, limit) };
+  async list({ since, skip, limit, ...which }: RequestOf<typeof ListDeadLetters>): Promise<ResponseOf<typeof ListDeadLetters>> {
+    const letters = await this.find(filterOf(which, since), which.box, limit, skip);
+    return { letters: letters.map(viewOf) };
   }
 
-  async replay(what: What, id: string): Promise<ResponseOf<typeof ReplayDeadLetter>> {
-    const { modifiedCount } = await this.collections[what].updateOne(
-      { _id: id, 'dead.at': { $exists: true } },
-      { $set: { nextTryAt: this.host.now(), tries: 0, waits: 0 }, $unset: { dead: 1 } },
-    );
-    return { result: modifiedCount === 1 ? 'replayed' : 'not_found' };
+  /** Makes them due. What the provider refused for good begins anew; what it may have taken is looked for in its list first. */
+  async replay(which: WhichLetters): Promise<Done> {
+    const again = { $set: { tries: 0, waits: 0, nextTryAt: this.clock.now() }, $unset: { dead: 1, failingSince: 1, claim: 1 } };
+    if (which.box === 'inbox') return this.move('replayed', which.box, filterOf(which), [[{}, again]]);
+    const refusedToo = which.ids !== undefined || which.reason !== undefined;
+    return this.move('replayed', which.box, { ...filterOf(which), ...(refusedToo ? {} : REFUSED.not) }, [
+      [REFUSED.is, { ...again, $set: { ...again.$set, state: 'queued' } }],
+      [REFUSED.not, again],
+    ]);
   }
+
+  /** Their end is that an operator put them away. */
+  async dismiss(which: WhichLetters): Promise<Done> {
+    const forget = { $unset: { dead: 1, failingSince: 1, claim: 1, nextTryAt: 1 } };
+    if (which.box === 'inbox')
+      return this.move('dismissed', which.box, filterOf(which), [[{}, { ...forget, $set: { outcome: 'dismissed' } }]]);
+    return this.move('dismissed', which.box, filterOf(which), [
+      [REFUSED.is, forget],
+      [REFUSED.not, { ...forget, $set: { state: 'dropped' } }],
+    ]);
+  }
+
+  /** Changes a part of those that fit; whatever becomes of them meanwhile, only dead letters are changed. */
+  private async move(
+    done: string,
+    box: LetterBox,
+    filter: QueryFilter<Letter>,
+    changes: readonly [QueryFilter<Letter>, UpdateQuery<Letter>][],
+  ): Promise<Done> {
+    const found = await this.find(filter, box, AT_ONCE + 1);
+    const ids = found.slice(0, AT_ONCE).map(({ _id }) => _id);
+    let moved = 0;
+    for (const [only, change] of changes) {
+      const { modifiedCount } = await this.boxes[box].updateMany(
+        { _id: { $in: ids }, 'dead.at': { $exists: true }, ...only } as QueryFilter<Letter>,
+        change,
+      );
+      moved += modifiedCount;
+    }
+    log.warn({ box, letters: moved }, `dead letters ${done}`);
+    return { done: moved, more: found.length > AT_ONCE };
+  }
+
+  private find(filter: QueryFilter<Letter>, box: LetterBox, limit: number, skip = 0): Promise<Letter[]> {
+    return this.boxes[box].find(filter).sort({ 'dead.at': 1 }).skip(skip).limit(limit).lean<Letter[]>();
+  }
+}
+
+function filterOf({ box, ids, reason, until }: WhichLetters, since = new Date(0)): QueryFilter<Letter> {
+  return {
+    'dead.at': { $gte: since, ...(until ? { $lte: until } : {}) },
+    ...(reason === undefined ? {} : { 'dead.reason': reason }),
+    ...(ids ? { [ID[box]]: { $in: ids } } : {}),
+  } as QueryFilter<Letter>;
+}
+
+function viewOf(letter: Letter): ResponseOf<typeof ListDeadLetters>['letters'][number] {
+  const { tries, dead } = letter;
+  const more = { tries, reason: dead?.reason ?? '', since: dead?.at ?? new Date(0) };
+  if (!('callbackId' in letter)) return { id: letter._id, number: masked(letter.from), ...more };
+  // The id of a text ends with its reader's number.
+  const event = letter._id.slice(0, letter._id.lastIndexOf(':'));
+  return { id: letter.callbackId, number: masked(letter.to), event, ...more };
 }

@@ -1,6 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
-import { Host, Lifecycle, log } from '#libs/service';
+import { Clock, Lifecycle, log } from '#libs/service';
 import type { Model } from 'mongoose';
 import { InboxMessage } from './inbox.schema.ts';
 import { OutboxText } from './outbox.schema.ts';
@@ -15,13 +15,13 @@ export class ErasureService implements OnModuleInit {
     @InjectModel(InboxMessage.name) private readonly inbox: Model<InboxMessage>,
     @InjectModel(OutboxText.name) private readonly outbox: Model<OutboxText>,
     private readonly lifecycle: Lifecycle,
-    private readonly host: Host,
+    private readonly clock: Clock,
   ) {}
 
   onModuleInit(): void {
     this.lifecycle.repeat(
       () => EVERY_MS,
-      () => this.lifecycle.track(this.erase(this.host.now())),
+      () => this.lifecycle.track(this.erase(this.clock.now())),
     );
   }
 

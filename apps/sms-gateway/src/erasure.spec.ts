@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Sealed, SmsId } from '#libs/contracts';
 import { connectionOptions } from '#libs/mongo';
 import { type MongoServer, startMongo } from '#libs/servers';
-import { Lifecycle, realHost } from '#libs/service';
+import { Clock, Lifecycle, Metrics, realHost } from '#libs/service';
 import mongoose, { type Connection } from 'mongoose';
 import { ErasureService } from './erasure.service.ts';
 import { InboxMessage, InboxSchema } from './inbox.schema.ts';
@@ -31,7 +31,9 @@ it('erases texts after 30 days, and never an id or what is still open', async ()
     { ...sms, _id: 'new' as SmsId, recordedAt: day(2), outcome: 'pay' },
   ]);
 
-  await new ErasureService(inbox, outbox, new Lifecycle(realHost), realHost).erase(new Date(day(31).getTime() + 1));
+  await new ErasureService(inbox, outbox, new Lifecycle(realHost), new Clock(realHost, new Metrics(realHost))).erase(
+    new Date(day(31).getTime() + 1),
+  );
 
   const left = await inbox.find().lean<InboxMessage[]>();
   expect(Object.fromEntries(left.map(({ _id, text }) => [_id, text]))).toEqual({ old: undefined, open: 'k.x', new: 'k.x' });

@@ -15,6 +15,7 @@ import {
 import { Redrive, RpcClient } from '#libs/messaging';
 import { insertOrRead } from '#libs/mongo';
 import {
+  Clock,
   crashPoint,
   DataKeys,
   Host,
@@ -32,14 +33,12 @@ import type { Model } from 'mongoose';
 import { parse, type Parsed } from './domain/grammar.ts';
 import { senderOf } from './domain/sender.ts';
 import { InboxMessage } from './inbox.schema.ts';
+import { NumbersService } from './numbers.service.ts';
 import type { Settings } from './settings.ts';
 import type { InboundSms } from './twilio-forms.ts';
 
 /** Longer than understanding takes; a crash is found again after it. */
-const LEASE_MS = 10_000;
-const TRIES_MAX = 8;
-/** Help that nobody asked for comes at most once in this. */
-const HELP_EVERY_MS = 5 * 60_000;
+const LEASE_MS = 15_000;
 const HISTORY_MAX = 5;
 const LANGUAGE: Language = 'en';
 
@@ -55,7 +54,9 @@ export class InboundService implements OnModuleInit {
 
   constructor(
     @InjectModel(InboxMessage.name) private readonly inbox: Model<InboxMessage>,
+    private readonly numbers: NumbersService,
     private readonly rpc: RpcClient,
+    private readonly clock: Clock,
     private readonly host: Host,
     metrics: Metrics,
     lifecycle: Lifecycle,
@@ -68,10 +69,11 @@ export class InboundService implements OnModuleInit {
       what: 'inbox',
       drive: (sms) => this.understand(sms),
       leaseMs: LEASE_MS,
-      triesMax: TRIES_MAX,
-      canDrive: () => rpc.connected,
+      givesUp: true,
+      canDrive: () => rpc.connected && clock.good,
       inTurn: true,
       lifecycle,
+      clock,
       host,
       metrics,
     });
@@ -90,7 +92,7 @@ export class InboundService implements OnModuleInit {
   }
 
   private async record({ MessageSid: smsId, From: from, To: to, Body: body, NumMedia: media }: InboundSms): Promise<void> {
-    const recordedAt = this.host.now();
+    const recordedAt = this.clock.now();
     crashPoint('gateway: before an SMS is stored');
     const { inserted, stored } = await insertOrRead(
       this.inbox,
@@ -101,7 +103,7 @@ export class InboundService implements OnModuleInit {
         text: this.dataKeys.seal(new Secret(body), `inbox:${smsId}`),
         media,
         recordedAt,
-        nextTryAt: this.redrive.firstTryAt(),
+        ...this.redrive.firstTry(),
         tries: 0,
         traceparent: traceparent(),
       } as InboxMessage,
@@ -122,7 +124,7 @@ export class InboundService implements OnModuleInit {
   private async understand(sms: InboxMessage): Promise<void> {
     const { outcome, message, unasked } = await this.respond(sms);
     crashPoint('gateway: command carried out');
-    const silent = unasked && (await this.helpedLately(sms));
+    const silent = unasked && !(await this.numbers.mayHelp(sms.from as Msisdn, sms._id, sms.recordedAt));
     if (message && !silent) {
       await this.rpc.ask(Tell, {
         events: [
@@ -137,7 +139,8 @@ export class InboundService implements OnModuleInit {
       });
       crashPoint('gateway: answer told');
     }
-    await this.inbox.updateOne({ _id: sms._id }, { $set: { outcome: silent ? 'silence' : outcome }, $unset: { nextTryAt: 1 } });
+    // Whoever lost the claim did nothing that is not done again under the same ids.
+    if (!(await this.redrive.close(sms, { outcome: silent ? 'silence' : outcome }))) return;
     crashPoint('gateway: inbox closed');
     this.receivedTotal.inc({ result: silent ? 'silence' : outcome });
     log.info({ smsId: sms._id, msisdn: masked(sms.from), outcome: silent ? 'silence' : outcome }, 'sms understood');
@@ -232,18 +235,6 @@ export class InboundService implements OnModuleInit {
     const ours = this.settings.SMS_NUMBERS;
     const to = Msisdn.safeParse(sms.to);
     return to.success && 'numbers' in ours && ours.numbers.includes(to.data) ? { sendFrom: to.data } : {};
-  }
-
-  private async helpedLately(sms: InboxMessage): Promise<boolean> {
-    const since = new Date(sms.recordedAt.getTime() - HELP_EVERY_MS);
-    return (
-      (await this.inbox.exists({
-        from: sms.from,
-        recordedAt: { $gt: since, $lte: sms.recordedAt },
-        outcome: { $in: ['help', 'text_only'] },
-        _id: { $ne: sms._id },
-      })) !== null
-    );
   }
 }
 

@@ -16,8 +16,10 @@ export class InboxMessage implements Driven {
   /** What came of it; absent while it is open. */
   @Prop({ type: String }) outcome?: string;
   @Prop({ type: Date }) nextTryAt?: Date;
+  @Prop({ type: String }) claim?: string;
   @Prop({ type: Number, required: true }) tries!: number;
   @Prop({ type: Number }) waits?: number;
+  @Prop({ type: Date }) failingSince?: Date;
   @Prop({ type: Object }) dead?: { reason: string; at: Date };
   @Prop({ type: String }) traceparent?: string;
 }

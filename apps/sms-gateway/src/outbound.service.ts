@@ -1,9 +1,10 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { QueuedText, QueueTexts, ResponseOf } from '#libs/contracts';
-import { Redrive } from '#libs/messaging';
+import { claimOf, Redrive } from '#libs/messaging';
 import { insertOrRead, isDuplicateKey } from '#libs/mongo';
 import {
+  Clock,
   crashPoint,
   DataKeys,
   Host,
@@ -17,7 +18,7 @@ import {
   traceparent,
 } from '#libs/service';
 import type { Model } from 'mongoose';
-import { isEnd, stateOfReport, statesBefore } from './domain/delivery.ts';
+import { isEnd, stateOfReport, statesBefore, type TextState } from './domain/delivery.ts';
 import { InboxMessage } from './inbox.schema.ts';
 import { OutboxText } from './outbox.schema.ts';
 import { type SendResult, Twilio } from './providers/twilio.ts';
@@ -26,8 +27,13 @@ import type { DeliveryReport } from './twilio-forms.ts';
 
 /** A try whose outcome is not known is settled only after this without a callback (design.md). Longer than a POST may take. */
 const SETTLE_MS = 30_000;
-const LEASE_MS = 5_000;
-const TRIES_MAX = 8;
+/** A process that was held up for longer makes no try any more: it would still be under way when its time is over. */
+const POST_WITHIN_MS = 15_000;
+/** Longer than asking the provider's list takes. */
+const LEASE_MS = 15_000;
+
+const settledBy = (began: Date) => new Date(began.getTime() + SETTLE_MS);
+const isOver = (dropAt: Date | undefined, now: Date) => dropAt !== undefined && dropAt <= now;
 
 /** Sends texts: stored first, each try stored before its POST, followed to the phone. */
 @Injectable()
@@ -41,6 +47,7 @@ export class OutboundService implements OnModuleInit {
     @InjectModel(OutboxText.name) private readonly outbox: Model<OutboxText>,
     @InjectModel(InboxMessage.name) private readonly inbox: Model<InboxMessage>,
     private readonly twilio: Twilio,
+    private readonly clock: Clock,
     private readonly host: Host,
     metrics: Metrics,
     lifecycle: Lifecycle,
@@ -58,8 +65,10 @@ export class OutboundService implements OnModuleInit {
       what: 'outbox',
       drive: (text) => this.drive(text),
       leaseMs: LEASE_MS,
-      triesMax: TRIES_MAX,
+      givesUp: true,
+      canDrive: () => clock.good,
       lifecycle,
+      clock,
       host,
       metrics,
     });
@@ -80,24 +89,30 @@ export class OutboundService implements OnModuleInit {
 
   private async queueOne({ id, from, ...text }: QueuedText): Promise<void> {
     crashPoint('gateway: before a text is stored');
+    const sender = from ?? (await this.numberFor(text.to));
+    const createdAt = this.clock.now();
+    const first = this.redrive.firstTry();
+    // What is sent at once is stored together with its first try.
+    const isSentNow = first.claim !== undefined && !isOver(text.dropAt, createdAt);
     const { inserted, stored } = await insertOrRead(
       this.outbox,
       {
         ...text,
         _id: id,
-        from: from ?? (await this.numberFor(text.to)),
-        createdAt: this.host.now(),
-        state: 'queued',
+        from: sender,
+        createdAt,
         callbackId: this.host.randomBytes(12).toString('hex'),
-        sends: [],
         tries: 0,
-        nextTryAt: this.redrive.firstTryAt(),
+        ...first,
+        ...(isSentNow
+          ? { state: 'trying', sends: [createdAt], nextTryAt: settledBy(createdAt) }
+          : { state: 'queued', sends: [] }),
         traceparent: traceparent(),
       } as OutboxText,
       this.host,
     );
     crashPoint('gateway: text stored');
-    if (inserted) this.redrive.driveNow(stored);
+    if (inserted) this.redrive.driveNow(stored, isSentNow ? () => this.post(stored, createdAt) : undefined);
   }
 
   // A person keeps the number that they and the server first used.
@@ -112,8 +127,8 @@ export class OutboundService implements OnModuleInit {
 
   private async drive(text: OutboxText): Promise<void> {
     if (text.state === 'trying' && (await this.adopt(text))) return;
-    if (text.dropAt && text.dropAt <= this.host.now()) {
-      await this.outbox.updateOne({ _id: text._id, state: text.state }, { $set: { state: 'dropped' }, $unset: { nextTryAt: 1 } });
+    if (isOver(text.dropAt, this.clock.now())) {
+      if (!(await this.redrive.close(text, { state: 'dropped' }))) return;
       this.sentTotal.inc({ result: 'dropped' });
       log.warn({ textId: text._id }, 'text dropped: its time is over');
       return;
@@ -128,10 +143,7 @@ export class OutboundService implements OnModuleInit {
     const sids = await span('provider list', () => this.twilio.find(text.to, since, this.open(text)), { kind: SpanKind.CLIENT });
     for (const sid of sids) {
       try {
-        await this.outbox.updateOne(
-          { _id: text._id, state: 'trying' },
-          { $set: { state: 'handed_over', sid }, $unset: { nextTryAt: 1 } },
-        );
+        if (!(await this.redrive.close(text, { state: 'handed_over', sid }))) return true;
         this.sentTotal.inc({ result: 'adopted' });
         log.info({ textId: text._id, sid }, 'text found in the list of the provider');
         return true;
@@ -144,13 +156,21 @@ export class OutboundService implements OnModuleInit {
   }
 
   private async send(text: OutboxText): Promise<void> {
-    const began = this.host.now();
-    const { modifiedCount } = await this.outbox.updateOne(
-      { _id: text._id, state: text.state, [`sends.${text.sends.length}`]: { $exists: false } },
-      { $set: { state: 'trying', nextTryAt: new Date(began.getTime() + SETTLE_MS) }, $push: { sends: began } },
-    );
-    if (modifiedCount === 0) return;
+    const began = this.clock.now();
+    const { modifiedCount } = await this.outbox.updateOne(claimOf(text), {
+      $set: { state: 'trying', nextTryAt: settledBy(began) },
+      $push: { sends: began },
+    });
+    if (modifiedCount === 1) await this.post(text, began);
+  }
+
+  /** One try, which is stored. It must be over before others ask what became of it. */
+  private async post(text: OutboxText, began: Date): Promise<void> {
     crashPoint('gateway: try stored');
+    if (this.clock.now().getTime() - began.getTime() > POST_WITHIN_MS) {
+      log.warn({ textId: text._id }, 'a try came too late to be made');
+      return;
+    }
     const sent = await span(
       'provider send',
       () =>
@@ -159,7 +179,7 @@ export class OutboundService implements OnModuleInit {
           from: text.from,
           body: this.open(text),
           callbackUrl: `${this.settings.PUBLIC_URL.replace(/\/$/, '')}/sms/status?text=${text.callbackId}`,
-          validitySeconds: text.dropAt && (text.dropAt.getTime() - this.host.now().getTime()) / 1000,
+          validitySeconds: text.dropAt && (text.dropAt.getTime() - this.clock.now().getTime()) / 1000,
         }),
       { kind: SpanKind.CLIENT },
     );
@@ -177,21 +197,18 @@ export class OutboundService implements OnModuleInit {
   private async settle(text: OutboxText, sent: SendResult): Promise<void> {
     switch (sent.result) {
       case 'accepted':
-        // Callbacks may have brought it further already.
-        await this.outbox.updateOne(
-          { _id: text._id, state: 'trying' },
-          { $set: { state: 'handed_over', sid: sent.sid }, $unset: { nextTryAt: 1 } },
-        );
+        // A fact, whoever has the claim; callbacks may have brought it further already.
+        await this.forward({ _id: text._id }, 'handed_over', { sid: sent.sid });
         crashPoint('gateway: handed over');
         return;
       case 'not_taken': {
         const waits = (text.waits ?? 0) + 1;
         const waitMs = Math.min(15_000, 500 * 2 ** Math.min(waits, 6)) * (0.5 + this.host.random() / 2);
         log.warn({ textId: text._id, why: sent.why, waits }, 'the provider did not take a text; it is sent again');
-        await this.outbox.updateOne(
-          { _id: text._id, state: 'trying' },
-          { $set: { state: 'queued', waits, nextTryAt: new Date(this.host.now().getTime() + waitMs) } },
-        );
+        await this.outbox.updateOne(claimOf(text), {
+          $set: { state: 'queued', waits, nextTryAt: new Date(this.clock.now().getTime() + waitMs) },
+          $unset: { claim: 1 },
+        });
         return;
       }
       case 'refused':
@@ -199,17 +216,11 @@ export class OutboundService implements OnModuleInit {
           { textId: text._id, msisdn: masked(text.to), errorCode: sent.errorCode },
           'the provider refused a text for good',
         );
-        await this.outbox.updateOne(
-          { _id: text._id, state: 'trying' },
-          {
-            $set: {
-              state: 'failed',
-              errorCode: sent.errorCode,
-              dead: { reason: `provider error ${sent.errorCode}`, at: this.host.now() },
-            },
-            $unset: { nextTryAt: 1 },
-          },
-        );
+        await this.redrive.close(text, {
+          state: 'failed',
+          errorCode: sent.errorCode,
+          dead: { reason: `provider error ${sent.errorCode}`, at: this.clock.now() },
+        });
         return;
       case 'ambiguous':
         log.warn(
@@ -226,13 +237,24 @@ export class OutboundService implements OnModuleInit {
   async report(callbackId: string, { MessageSid, MessageStatus, ErrorCode }: DeliveryReport): Promise<void> {
     const state = stateOfReport(MessageStatus);
     if (!state) return;
-    const { modifiedCount } = await this.outbox.updateOne(
-      { callbackId, state: { $in: statesBefore(state) } },
-      { $set: { state, sid: MessageSid, ...(ErrorCode ? { errorCode: ErrorCode } : {}) }, $unset: { nextTryAt: 1 } },
-    );
-    if (modifiedCount === 0 || !isEnd(state)) return;
+    const more = { sid: MessageSid, ...(ErrorCode ? { errorCode: ErrorCode } : {}) };
+    const moved = await this.forward({ callbackId }, state, more);
+    if (!moved || !isEnd(state)) return;
     this.deliveredTotal.inc({ state });
     if (state !== 'delivered') log.warn({ sid: MessageSid, state, errorCode: ErrorCode }, 'text not delivered');
+  }
+
+  /** Moves a text's state forward, never back; nothing is left to be done for it, and it is no dead letter any more. False if it was there. */
+  private async forward(
+    which: Pick<OutboxText, '_id'> | Pick<OutboxText, 'callbackId'>,
+    state: TextState,
+    more: Partial<OutboxText>,
+  ): Promise<boolean> {
+    const { modifiedCount } = await this.outbox.updateOne(
+      { ...which, state: { $in: statesBefore(state) } },
+      { $set: { state, ...more }, $unset: { nextTryAt: 1, claim: 1, dead: 1 } },
+    );
+    return modifiedCount === 1;
   }
 
   private open(text: OutboxText): string {

@@ -27,8 +27,10 @@ export class OutboxText implements Driven {
   @Prop({ type: String }) sid?: string;
   @Prop({ type: Number }) errorCode?: number;
   @Prop({ type: Date }) nextTryAt?: Date;
+  @Prop({ type: String }) claim?: string;
   @Prop({ type: Number, required: true }) tries!: number;
   @Prop({ type: Number }) waits?: number;
+  @Prop({ type: Date }) failingSince?: Date;
   @Prop({ type: Object }) dead?: { reason: string; at: Date };
   @Prop({ type: String }) traceparent?: string;
 }

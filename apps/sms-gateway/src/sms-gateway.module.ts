@@ -7,6 +7,8 @@ import { ErasureService } from './erasure.service.ts';
 import { InboundController } from './inbound.controller.ts';
 import { InboundService } from './inbound.service.ts';
 import { InboxMessage, InboxSchema } from './inbox.schema.ts';
+import { NumberRecord, NumberSchema } from './number.schema.ts';
+import { NumbersService } from './numbers.service.ts';
 import { OutboundService } from './outbound.service.ts';
 import { OutboxSchema, OutboxText } from './outbox.schema.ts';
 import { Twilio } from './providers/twilio.ts';
@@ -17,9 +19,10 @@ import { TextsController } from './texts.controller.ts';
     MongooseModule.forFeature([
       { name: InboxMessage.name, schema: InboxSchema },
       { name: OutboxText.name, schema: OutboxSchema },
+      { name: NumberRecord.name, schema: NumberSchema },
     ]),
   ],
   controllers: [InboundController, DeliveryController, TextsController, DeadLettersController],
-  providers: [InboundService, OutboundService, DeadLettersService, ErasureService, Twilio],
+  providers: [InboundService, NumbersService, OutboundService, DeadLettersService, ErasureService, Twilio],
 })
 export class SmsGatewayModule {}

@@ -9,7 +9,7 @@ import type {
   OpenRefusal,
   PaymentId,
   Ref,
-  RefusalReason,
+  EndReason,
   WalletId,
 } from '#libs/contracts';
 import type { Driven } from '#libs/messaging';
@@ -47,9 +47,11 @@ export class PaymentRecord {
   @Prop({ type: Date }) refuseAt?: Date;
   @Prop({ type: Number }) codeN?: number;
   @Prop({ type: Number }) codeDigits?: CodeDigits;
+  /** Which of the payer's open ones it is, `<number>:<origin>:<1 to 5>`, until it is closed: unique, so there are never more. */
+  @Prop({ type: String }) slot?: string;
   @Prop({ type: BigInt }) payerBalance?: bigint;
   @Prop({ type: BigInt }) payeeBalance?: bigint;
-  @Prop({ type: String }) reason?: RefusalReason | OpenRefusal;
+  @Prop({ type: String }) reason?: EndReason | OpenRefusal;
   @Prop({ type: String }) closedBy?: Cause;
 
   @Prop({ type: PersonSchema }) opener?: PersonRecord;
@@ -61,19 +63,22 @@ export class PaymentRecord {
   @Prop({ type: [String], required: true }) untold!: Tale[];
   /** When it is looked at again: to tell, or because its time is up. */
   @Prop({ type: Date }) nextTryAt?: Date;
+  @Prop({ type: String }) claim?: string;
   @Prop({ type: Number, required: true }) tries!: number;
   @Prop({ type: Number }) waits?: number;
+  @Prop({ type: Date }) failingSince?: Date;
   @Prop({ type: String }) traceparent?: string;
 }
 
 export const PaymentSchema = SchemaFactory.createForClass(PaymentRecord)
   .index({ ref: 1 }, { unique: true, sparse: true })
+  .index({ slot: 1 }, { unique: true, sparse: true })
   .index({ 'payer.number': 1, endsAt: 1 })
   .index({ 'payee.number': 1, endsAt: 1 })
   .index({ nextTryAt: 1 }, { sparse: true });
 
 /** What drives a payment, beside the payment itself. */
-type Course = Driven & { _id: PaymentId; version: number; untold: Tale[] };
+type Course = Driven & { _id: PaymentId; version: number; untold: Tale[]; slot?: string };
 
 /** What lies in the collection. */
 export type StoredPayment = (Omit<Payment, 'id'> | Omit<NotOpened, 'id'>) & Course;

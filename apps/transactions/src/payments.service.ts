@@ -7,6 +7,7 @@ import {
   MakeTransfer,
   type Message,
   type MinorUnits,
+  type OpenRefusal,
   payOf,
   type PaymentCommand,
   type PaymentId,
@@ -20,12 +21,12 @@ import {
   type TransferAnswer,
   walletAccount,
 } from '#libs/contracts';
-import { Redrive, RpcClient } from '#libs/messaging';
+import { claimOf, Redrive, RpcClient } from '#libs/messaging';
 import { insertOrRead, OtherIndexTaken } from '#libs/mongo';
-import { crashPoint, Host, Lifecycle, log, masked, Metrics, type Secret, SETTINGS, traceparent } from '#libs/service';
+import { Clock, crashPoint, Host, Lifecycle, log, Metrics, type Secret, SETTINGS, traceparent } from '#libs/service';
 import type { Model } from 'mongoose';
 import { CodesService } from './codes.service.ts';
-import { refusalOfOpening } from './domain/opening.ts';
+import { refusalOfOpening, slotsOf } from './domain/opening.ts';
 import {
   decide,
   type Input,
@@ -50,9 +51,10 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 /** Longer than telling takes; a crash is found again after it. */
 const LEASE_MS = 10_000;
-/** One to three minutes of waiting. */
-const STUCK_WAITS = 8;
-const STUCK_LOOK_MS = 5 * MINUTE_MS;
+/** What was due so long ago, or failed so often, is stuck. */
+const STUCK_MS = MINUTE_MS;
+const STUCK_TRIES = 5;
+const PUT_OFF_MAX_MS = 15 * MINUTE_MS;
 
 type Command<Type extends PaymentCommand['type']> = Extract<PaymentCommand, { type: Type }>;
 type Asked = RequestOf<typeof CarryOut>;
@@ -70,6 +72,7 @@ export class PaymentsService implements OnModuleInit {
     @InjectModel(PaymentRecord.name) private readonly payments: Model<StoredPayment>,
     private readonly codes: CodesService,
     private readonly rpc: RpcClient,
+    private readonly clock: Clock,
     private readonly host: Host,
     metrics: Metrics,
     lifecycle: Lifecycle,
@@ -88,14 +91,17 @@ export class PaymentsService implements OnModuleInit {
       what: 'payment',
       drive: (stored) => this.drive(stored),
       leaseMs: LEASE_MS,
-      triesMax: Infinity,
-      canDrive: () => rpc.connected,
+      givesUp: false,
+      canDrive: () => rpc.connected && clock.good,
       lifecycle,
+      clock,
       host,
       metrics,
     });
-    metrics.gauge('smspay_payments_stuck', 'Payments put off eight times or more: untold, or their end undecided', () =>
-      this.stuck(),
+    metrics.gauge(
+      'smspay_payments_stuck',
+      'Payments due for a minute, or failing again and again: untold, or their end undecided',
+      () => this.stuck(),
     );
   }
 
@@ -105,6 +111,7 @@ export class PaymentsService implements OnModuleInit {
 
   /** Carries out one command of one SMS; the same SMS again finds what it did before. */
   async carryOut(asked: Asked): Promise<Answer> {
+    this.clock.assertGood();
     const { command } = asked;
     switch (command.type) {
       case 'pay':
@@ -133,11 +140,9 @@ export class PaymentsService implements OnModuleInit {
       this.withCodesOf(payer),
     ]);
     const id = smsId as string as PaymentId;
-    const openCount = mine.filter((payment) => isOpen(payment) && payment.origin === command.type && payment.id !== id).length;
-    const reason = refusalOfOpening(command, from, quote, openCount);
-    const openedAt = this.host.now();
-
-    if (reason || !quote.payer || !quote.payee) {
+    const reason = refusalOfOpening(command, from, quote);
+    const openedAt = this.clock.now();
+    const refuse = async (why: OpenRefusal): Promise<Answer> => {
       const other = command.type === 'pay' ? quote.payee : quote.payer;
       const own = command.type === 'pay' ? quote.payer : quote.payee;
       const notOpened: NotOpened = {
@@ -150,12 +155,13 @@ export class PaymentsService implements OnModuleInit {
         fee: quote.fee,
         balance: command.type === 'pay' ? quote.payerBalance : 0n,
         currency: quote.currency,
-        reason: reason ?? 'no_wallet',
+        reason: why,
         openedAt,
       };
       await this.insert(notOpened, ['not_opened']);
       return TAKEN;
-    }
+    };
+    if (reason || !quote.payer || !quote.payee) return refuse(reason ?? 'no_wallet');
 
     const lifeMs = command.type === 'pay' ? this.settings.CODE_MINUTES * MINUTE_MS : this.settings.REQUEST_HOURS * 60 * MINUTE_MS;
     const codeMs = this.settings.CODE_MINUTES * MINUTE_MS;
@@ -179,19 +185,23 @@ export class PaymentsService implements OnModuleInit {
         mine.filter((other) => other.id !== id),
       )),
     };
+    const slots = slotsOf(payer, command.type).filter((slot) => !mine.some((other) => other.slot === slot && other.id !== id));
     for (let draw = 0; draw < REFS_MAX; draw++) {
+      const [slot] = slots;
+      if (slot === undefined) return refuse('too_many_open');
       const first = opened({ ...terms, ref: this.host.randomBytes(4).readUInt32BE() as Ref });
       try {
-        await this.insert(first.payment, first.untold);
+        await this.insert(first.payment, first.untold, slot);
         return TAKEN;
       } catch (error) {
         if (!(error instanceof OtherIndexTaken)) throw error;
+        if (error.isOf('slot')) slots.shift();
       }
     }
     throw new Error(`no free reference in ${REFS_MAX} draws`);
   }
 
-  private async insert({ id, ...payment }: Payment | NotOpened, untold: Tale[]): Promise<void> {
+  private async insert({ id, ...payment }: Payment | NotOpened, untold: Tale[], slot?: string): Promise<void> {
     crashPoint('transactions: before a payment is stored');
     const { inserted, stored } = await insertOrRead(
       this.payments,
@@ -199,9 +209,10 @@ export class PaymentsService implements OnModuleInit {
         ...payment,
         _id: id,
         version: 0,
+        ...(slot === undefined ? {} : { slot }),
         untold,
         tries: 0,
-        nextTryAt: this.redrive.firstTryAt(),
+        ...this.redrive.firstTry(),
         traceparent: traceparent(),
       } as StoredPayment,
       this.host,
@@ -212,29 +223,33 @@ export class PaymentsService implements OnModuleInit {
 
   /** Finds what `code` belongs to among the payer's open things and those of the last day, and lets `act` decide on the open one. */
   private async byCode(asked: Asked, code: Secret, act: (payment: ReadPayment) => Promise<Payment>): Promise<Answer> {
-    const mine = await this.withCodesOf(asked.from);
-    const fitting = mine.filter((payment) => this.codes.fits(payment, code));
+    const { smsId, from, recordedAt } = asked;
+    const hasTicket = await this.codes.takeTicket(smsId, from, recordedAt);
+    const mine = await this.withCodesOf(from);
+    const counts = (payment: Payment) => hasTicket || payment.codeDigits === 9 || !isOpen(payment);
+    const fitting = mine.filter((payment) => counts(payment) && this.codes.fits(payment, code));
     const open = fitting.filter((payment) => isOpen(payment));
     const [found] = open.length > 0 ? open : fitting.slice(-1);
     // A code that fits two open things is none.
     if (!found || open.length > 1) return this.wrongCode(asked, mine.filter(isOpen));
+    const outcome = await this.actOn(found, asked, act);
+    await this.codes.giveBackTicket(smsId);
+    return outcome;
+  }
+
+  private async actOn(found: ReadPayment, asked: Asked, act: (payment: ReadPayment) => Promise<Payment>): Promise<Answer> {
     if (!isOpen(found)) return this.outcome(asked, found);
     if (asked.recordedAt >= found.endsAt) return this.status(asked, { ...found, state: 'expired', closedBy: causeOf(asked) });
     return this.outcome(asked, await act(found));
   }
 
   /** Counts it. Where codes are being guessed, each open one is told once more, with nine digits. */
-  private async wrongCode({ smsId, from, recordedAt }: Asked, open: Payment[]): Promise<Answer> {
-    const codeDigits = await this.codes.wrong(smsId, from, recordedAt);
-    const weak = codeDigits === 9 ? open.filter((payment) => payment.codeDigits === 6) : [];
-    for (const { id, origin, state } of weak) {
-      const untold: Tale[] = [origin === 'pay' ? 'quote' : 'request'];
-      crashPoint('transactions: before a code is made longer');
-      await this.payments.updateOne(
-        { _id: id, state, codeDigits: 6 },
-        { $set: { codeDigits, untold, nextTryAt: this.host.now() }, $inc: { version: 1 } },
-      );
-      log.info({ paymentId: id, msisdn: masked(from) }, 'code made longer');
+  private async wrongCode({ smsId, from, recordedAt }: Asked, open: ReadPayment[]): Promise<Answer> {
+    if (await this.codes.wrong(smsId, from, recordedAt)) {
+      for (const payment of open) {
+        crashPoint('transactions: before a code is made longer');
+        await this.apply(payment, { type: 'code_guessed' });
+      }
     }
     return answer({ type: 'wrong_code' });
   }
@@ -263,7 +278,7 @@ export class PaymentsService implements OnModuleInit {
   }
 
   private async listOpen(asked: Asked): Promise<Answer> {
-    const endsAt = { $gt: this.host.now() };
+    const endsAt = { $gt: this.clock.now() };
     const stored = await this.payments
       .find({
         $or: [
@@ -304,7 +319,7 @@ export class PaymentsService implements OnModuleInit {
   /** What of a person's has a code: what is open, and what ended in the last day. */
   private async withCodesOf(number: string): Promise<ReadPayment[]> {
     const stored = await this.payments
-      .find({ 'payer.number': number, endsAt: { $gt: new Date(this.host.now().getTime() - DAY_MS) } })
+      .find({ 'payer.number': number, endsAt: { $gt: new Date(this.clock.now().getTime() - DAY_MS) } })
       .lean<StoredPayment[]>();
     return stored.map((document) => paymentOf(document) as ReadPayment);
   }
@@ -335,21 +350,28 @@ export class PaymentsService implements OnModuleInit {
       }
 
       const { _id, version } = payment;
+      const open = isOpen(decision.payment);
+      // The longer code comes behind the answer to the wrong one.
+      const first = next.type === 'code_guessed' ? this.redrive.later() : this.redrive.firstTry();
       const change = {
-        ...decision.standing,
-        untold: decision.untold,
+        ...decision.changes,
+        // What is untold already is still to be told.
+        untold: [...new Set([...payment.untold, ...decision.untold])],
         version: version + 1,
         // The outcome goes on in the trace of the SMS that caused it.
         traceparent: traceparent(),
         tries: 0,
         waits: 0,
-        nextTryAt: this.redrive.firstTryAt(),
+        ...first,
       };
-      const { modifiedCount } = await this.payments.updateOne({ _id, version }, { $set: change });
+      const { modifiedCount } = await this.payments.updateOne(
+        { _id, version },
+        { $set: change, $unset: { ...(open ? {} : { slot: 1 }), ...(first.claim ? {} : { claim: 1 }), failingSince: 1 } },
+      );
       crashPoint('transactions: outcome stored');
       if (modifiedCount === 1) {
-        this.count(decision.payment);
-        this.redrive.driveNow({ ...payment, ...change } as StoredPayment);
+        if (!open) this.count(decision.payment);
+        this.redrive.driveNow({ ...payment, ...change, claim: first.claim } as StoredPayment);
         return decision.payment;
       }
       payment = paymentOf(await this.payments.findById(_id).orFail().lean<StoredPayment>()) as ReadPayment;
@@ -376,11 +398,16 @@ export class PaymentsService implements OnModuleInit {
     });
   }
 
-  // What is open is looked at when its time is up; what was put off, within five minutes.
+  // What is open is looked at when its time is up; what was put off, within fifteen minutes.
   private stuck(): Promise<number> {
+    const nowMs = this.clock.now().getTime();
     return this.payments.countDocuments({
-      nextTryAt: { $lt: new Date(this.host.now().getTime() + STUCK_LOOK_MS) },
-      waits: { $gte: STUCK_WAITS },
+      nextTryAt: { $lt: new Date(nowMs + PUT_OFF_MAX_MS) },
+      $or: [
+        { nextTryAt: { $lt: new Date(nowMs - STUCK_MS) } },
+        { waits: { $gte: STUCK_TRIES } },
+        { tries: { $gte: STUCK_TRIES } },
+      ],
     });
   }
 
@@ -388,7 +415,7 @@ export class PaymentsService implements OnModuleInit {
   private async drive(stored: StoredPayment): Promise<void> {
     const payment = paymentOf(stored);
     if (stored.untold.length > 0) return this.tell(stored, payment);
-    if (payment.state !== 'not_opened' && isOpen(payment) && payment.refuseAt <= this.host.now()) {
+    if (payment.state !== 'not_opened' && isOpen(payment) && payment.refuseAt <= this.clock.now()) {
       await this.apply(payment, { type: 'time_is_up', cause: `timer:${payment.id}`.slice(0, 100) as Cause });
     }
   }
@@ -403,10 +430,10 @@ export class PaymentsService implements OnModuleInit {
     crashPoint('transactions: told, not yet marked');
     const open = payment.state !== 'not_opened' && isOpen(payment);
     await this.payments.updateOne(
-      { _id: stored._id, version: stored.version },
+      { ...claimOf(stored), version: stored.version },
       {
         $set: { untold: [], version: stored.version + 1, tries: 0, waits: 0, ...(open ? { nextTryAt: payment.refuseAt } : {}) },
-        ...(open ? {} : { $unset: { nextTryAt: 1 } }),
+        $unset: { claim: 1, failingSince: 1, ...(open ? {} : { nextTryAt: 1 }) },
       },
     );
     crashPoint('transactions: marked told');
@@ -415,7 +442,7 @@ export class PaymentsService implements OnModuleInit {
   private count(payment: Payment): void {
     const reason = reasonOf(payment);
     this.endedTotal.inc({ state: payment.state, reason: reason ?? '' });
-    this.seconds.observe({ state: payment.state }, (this.host.now().getTime() - payment.openedAt.getTime()) / 1000);
+    this.seconds.observe({ state: payment.state }, (this.clock.now().getTime() - payment.openedAt.getTime()) / 1000);
     log.info({ paymentId: payment.id, state: payment.state, reason }, 'payment ended');
   }
 }

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { type Cause, type Currency, minorUnits, type RefusalReason } from '#libs/contracts';
 import { type MongoServer, startMongo } from '#libs/servers';
 import { realHost } from '#libs/service';
-import { FEES, newAccount, newOrder, problemsOf, type WalletProcess, walletProcess } from './wallet.spec-helper.ts';
+import { FEES, newAccount, TREASURY, newOrder, problemsOf, type WalletProcess, walletProcess } from './wallet.spec-helper.ts';
 
 let mongo: MongoServer;
 let processes: WalletProcess[];
@@ -43,7 +43,7 @@ describe('the ledger', () => {
     const made = { result: 'made', kind: 'payment', cause: 'SM1', payerBalance: 37n, payeeBalance: 60n };
     expect(await one.ledger.make(order)).toEqual(made);
     expect(await one.ledger.make(order)).toEqual(made);
-    expect(await two.ledger.make({ ...order, amount: minorUnits(1n), cause: 'SM2' as Cause })).toEqual(made);
+    expect(await two.ledger.make({ ...order, cause: 'SM2' as Cause })).toEqual(made);
     const answers = await Promise.all(processes.flatMap(({ ledger }) => [ledger.make(order), ledger.make(order)]));
     expect(answers).toEqual(answers.map(() => made));
   });
@@ -163,6 +163,26 @@ describe('the ledger', () => {
     } finally {
       await wrong.stop();
     }
+  });
+
+  it('answers no order with what its id made of another', async () => {
+    const order = newOrder({ to: newAccount(), fee: minorUnits(10n) });
+    await one.ledger.make(order);
+    for (const change of [
+      { kind: 'top_up' },
+      { from: newAccount() },
+      { to: newAccount() },
+      { amount: minorUnits(1n) },
+      { fee: minorUnits(0n) },
+    ] as const)
+      expect(await two.ledger.make({ ...order, ...change })).toEqual({ result: 'id_taken', cause: 'SM1' });
+  });
+
+  it('answers any order with the refusal of its id', async () => {
+    const order = newOrder({ from: newAccount() });
+    const refused = await one.ledger.make(order);
+    expect(refused).toMatchObject({ result: 'refused', reason: 'insufficient_funds' });
+    expect(await two.ledger.make({ ...order, from: TREASURY, amount: minorUnits(7n) })).toEqual(refused);
   });
 
   it('works only on unique indexes', async () => {

@@ -15,13 +15,12 @@ import {
 } from '#libs/ledger';
 import { Unavailable } from '#libs/messaging';
 import { isDuplicateKey } from '#libs/mongo';
-import { crashPoint, Host, log, Metrics, SETTINGS } from '#libs/service';
+import { Clock, crashPoint, Host, log, Metrics, SETTINGS } from '#libs/service';
 import type { Model } from 'mongoose';
 import { ChainsService } from './chains.service.ts';
 import type { Settings } from './settings.ts';
 import { Transfer } from './transfer.schema.ts';
 import { Turns } from './turns.ts';
-import { WriteGuard } from './write-guard.service.ts';
 
 const RACES_MAX = 200;
 const RACE_PAUSE_MAX_MS = 10;
@@ -37,7 +36,7 @@ export class LedgerService {
   constructor(
     @InjectModel(Transfer.name) private readonly transfers: Model<TransferDocument>,
     private readonly chains: ChainsService,
-    private readonly guard: WriteGuard,
+    private readonly clock: Clock,
     private readonly host: Host,
     metrics: Metrics,
     @Inject(SETTINGS) private readonly settings: Settings,
@@ -49,13 +48,13 @@ export class LedgerService {
     this.#conflictsTotal = metrics.counter('smspay_ledger_conflicts_total', 'Inserts that lost a race for a place in a chain');
   }
 
-  /** Moves money once per id, or says for ever why not. */
+  /** Moves money once per id, or says for ever why not. `id_taken` if the id moved money before, but not this. */
   async make(order: Omit<Order, 'at'>): Promise<TransferAnswer> {
     if (order.currency !== this.settings.CURRENCY) {
       throw new Error(`transfer ${order.transferId} is in ${order.currency}, the ledger in ${this.settings.CURRENCY}`);
     }
     const stored = (await this.find(order.transferId)) ?? (await this.#turns.take(chainsOf(order), () => this.#decide(order)));
-    return this.answerOf(stored);
+    return isOf(order, stored) ? this.answerOf(stored) : { result: 'id_taken', cause: stored.cause };
   }
 
   /** Says that a transfer will never be made, unless it was. */
@@ -82,7 +81,7 @@ export class LedgerService {
   #decide(order: Omit<Order, 'at'>): Promise<TransferDocument> {
     const rules = { floor: floorOf(order.from), timeZone: this.settings.TIME_ZONE };
     return this.#write(async () => {
-      const decide = (heads: Heads) => post({ ...order, at: this.host.now() }, heads, rules);
+      const decide = (heads: Heads) => post({ ...order, at: this.clock.now() }, heads, rules);
       const heads = await this.chains.headsFor(order);
       const first = decide(heads);
       if (first.result === 'posted') return signed(first.transfer, this.settings.LEDGER_KEY);
@@ -97,7 +96,7 @@ export class LedgerService {
   async #write(decide: () => TransferDocument | Promise<TransferDocument>): Promise<TransferDocument> {
     let outages = 0;
     for (let race = 0; race < RACES_MAX; race++) {
-      await this.guard.assertOpen();
+      this.clock.assertGood();
       const document = await decide();
       const record = new this.transfers(document);
       await record.validate();
@@ -120,7 +119,7 @@ export class LedgerService {
   }
 
   #refusalOf(transferId: TransferId, reason: RefusalReason, cause: Cause): TransferDocument {
-    return { _id: transferId, kind: 'refused', reason, cause, at: this.host.now() };
+    return { _id: transferId, kind: 'refused', reason, cause, at: this.clock.now() };
   }
 
   #told(document: TransferDocument): void {
@@ -132,6 +131,19 @@ export class LedgerService {
       log.info({ transferId: document._id, paymentId: document.paymentId }, 'transfer made');
     }
   }
+}
+
+/** Whether a stored document is what an order asks for. A refusal answers any order of its id. */
+function isOf({ kind, from, to, amount, fee, currency }: Omit<Order, 'at'>, stored: TransferDocument): boolean {
+  return (
+    stored.kind === 'refused' ||
+    (stored.kind === kind &&
+      stored.debit.account === from &&
+      stored.credit.account === to &&
+      stored.amount === amount &&
+      (stored.fee?.amount ?? 0n) === fee &&
+      stored.currency === currency)
+  );
 }
 
 /** The names of the chains that an order's transfer would go on. */

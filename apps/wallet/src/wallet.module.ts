@@ -9,7 +9,6 @@ import { TransfersController } from './transfers.controller.ts';
 import { Wallet, WalletSchema } from './wallet.schema.ts';
 import { WalletsController } from './wallets.controller.ts';
 import { WalletsService } from './wallets.service.ts';
-import { WriteGuard } from './write-guard.service.ts';
 
 @Module({
   imports: [
@@ -20,6 +19,6 @@ import { WriteGuard } from './write-guard.service.ts';
     ]),
   ],
   controllers: [TransfersController, WalletsController],
-  providers: [ChainsService, LedgerService, LedgerReader, WalletsService, WriteGuard],
+  providers: [ChainsService, LedgerService, LedgerReader, WalletsService],
 })
 export class WalletModule {}

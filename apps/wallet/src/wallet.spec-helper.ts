@@ -1,8 +1,8 @@
 import { randomBytes, createSecretKey } from 'node:crypto';
 import { type AccountId, type Cause, type Currency, minorUnits, type Ref, type TransferId } from '#libs/contracts';
 import { type LedgerSource, type Order, type PostedTransfer, type Side, type TransferDocument, verify } from '#libs/ledger';
-import { connectionOptions, ensureIndexes } from '#libs/mongo';
-import { type Host, Lifecycle, log, Metrics, realHost } from '#libs/service';
+import { connectionOptions } from '#libs/mongo';
+import { Clock, Database, type Host, Lifecycle, log, Metrics, realHost } from '#libs/service';
 import mongoose, { type Connection, type Model } from 'mongoose';
 import { ChainsService } from './chains.service.ts';
 import { LedgerReader } from './ledger-reader.service.ts';
@@ -12,7 +12,6 @@ import type { Settings } from './settings.ts';
 import { Transfer, TransferSchema } from './transfer.schema.ts';
 import { Wallet, WalletSchema } from './wallet.schema.ts';
 import { WalletsService } from './wallets.service.ts';
-import { WriteGuard } from './write-guard.service.ts';
 
 export const KEYS = [{ id: 'k1', key: createSecretKey(Buffer.alloc(32, 1)) }];
 
@@ -23,7 +22,7 @@ export interface WalletProcess {
   links: Model<LinkRecord>;
   wallets: Model<Wallet>;
   chains: ChainsService;
-  guard: WriteGuard;
+  clock: Clock;
   ledger: LedgerService;
   people: WalletsService;
   reader: LedgerReader;
@@ -51,18 +50,18 @@ export async function walletProcess(uri: string, change: Partial<Settings> = {},
   const wallets = connection.model<Wallet>(Wallet.name, WalletSchema);
   const lifecycle = new Lifecycle(host);
   const metrics = new Metrics(host);
-  const guard = new WriteGuard(connection, lifecycle, host, metrics);
+  const clock = new Clock(host, metrics);
+  const database = new Database(connection, uri, clock, host);
   const chains = new ChainsService(transfers);
-  const ledger = new LedgerService(transfers, chains, guard, host, metrics, given);
-  const people = new WalletsService(links, wallets, ledger, chains, guard, host, given);
+  const ledger = new LedgerService(transfers, chains, clock, host, metrics, given);
+  const people = new WalletsService(links, wallets, ledger, chains, clock, host, given);
   const reader = new LedgerReader(transfers, people);
-  await ensureIndexes(connection);
-  guard.onApplicationBootstrap();
+  await database.open(lifecycle);
   const stop = async () => {
     lifecycle.stop();
     await connection.close();
   };
-  return { connection, transfers, links, wallets, chains, guard, ledger, people, reader, stop };
+  return { connection, transfers, links, wallets, chains, clock, ledger, people, reader, stop };
 }
 
 export const TREASURY = 'treasury:KES' as AccountId;

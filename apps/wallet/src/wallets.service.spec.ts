@@ -190,7 +190,7 @@ describe('the ledger as operators read it', () => {
   it('comes in pages in order of time, with refusals and owners', async () => {
     const { party } = await one.people.open(join());
     const account = walletAccount(party.walletId);
-    const since = new Date();
+    const since = one.clock.now();
     const { transferId } = newOrder();
     await one.ledger.refuse(transferId, 'expired', 'timer:1' as Cause);
     const paid = newOrder({

@@ -21,7 +21,7 @@ import {
 } from '#libs/contracts';
 import { creditChain, debitChain, type PostedTransfer } from '#libs/ledger';
 import { insertOrRead } from '#libs/mongo';
-import { crashPoint, Host, log, masked, SETTINGS } from '#libs/service';
+import { Clock, crashPoint, Host, log, masked, SETTINGS } from '#libs/service';
 import type { Model } from 'mongoose';
 import { ChainsService } from './chains.service.ts';
 import { feeOf } from './domain/fees.ts';
@@ -29,7 +29,6 @@ import { LedgerService } from './ledger.service.ts';
 import { LinkRecord } from './link.schema.ts';
 import { type Settings, type Terms, termsOf } from './settings.ts';
 import { Wallet } from './wallet.schema.ts';
-import { WriteGuard } from './write-guard.service.ts';
 
 const WALLET_ID_BYTES = 16;
 const NOTHING = minorUnits(0n);
@@ -44,7 +43,7 @@ export class WalletsService {
     @InjectModel(Wallet.name) private readonly wallets: Model<Wallet>,
     private readonly ledger: LedgerService,
     private readonly chains: ChainsService,
-    private readonly guard: WriteGuard,
+    private readonly clock: Clock,
     private readonly host: Host,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {
@@ -53,8 +52,8 @@ export class WalletsService {
 
   /** Opens a wallet for a number. The link decides; a crash after it is healed by whoever asks next, since all else follows from it. */
   async open({ number, name, language, cause }: RequestOf<typeof OpenWallet>): Promise<ResponseOf<typeof OpenWallet>> {
-    await this.guard.assertOpen();
-    const at = this.host.now();
+    this.clock.assertGood();
+    const at = this.clock.now();
     const walletId = this.host.randomBytes(WALLET_ID_BYTES).toString('hex') as WalletId;
     const { welcomeCredit } = this.#terms;
     const { inserted, stored: link } = await insertOrRead(
@@ -162,12 +161,16 @@ export class WalletsService {
       cause,
     } as const;
     const answer = await this.ledger.make(order);
-    if (answer.result === 'refused') return { result: 'refused', reason: answer.reason };
-    const stored = await this.ledger.find(transferId);
-    if (stored?.kind !== 'top_up' || stored.credit.account !== to || stored.amount !== amount) {
-      return { result: 'id_taken' };
+    switch (answer.result) {
+      case 'made':
+        return { result: 'made', balance: answer.payeeBalance, currency: this.settings.CURRENCY };
+      case 'refused':
+        return { result: 'refused', reason: answer.reason };
+      case 'id_taken':
+        return { result: 'id_taken' };
+      default:
+        return answer satisfies never;
     }
-    return { result: 'made', balance: answer.payeeBalance, currency: this.settings.CURRENCY };
   }
 
   /** Whose the wallets among some accounts are, by account. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Ref } from './ref.ts';
 import { rpc } from './rpc.ts';
 import { Balance, Currency, Language, Link, Memo, MinorUnits, Moment, Msisdn, Person, Sealed } from './values.ts';
-import { RefusalReason } from './wallet.ts';
+import { EndReason } from './wallet.ts';
 
 /** Who is told. `link` is there where the person has a wallet: a waiting text never passes to the number's next owner. */
 export const Recipient = z.object({ number: Msisdn, link: Link.optional(), language: Language });
@@ -37,9 +37,9 @@ export const Message = z.discriminatedUnion('type', [
   message('paid', { payee: Person, amount: MinorUnits, fee: MinorUnits, balance: Balance, ref: Ref }),
   message('received', { payer: Person, amount: MinorUnits, memo: Memo, balance: Balance, ref: Ref }),
   /** To the one who would have paid. */
-  message('not_paid', { way: Way, payee: Person, amount: MinorUnits, reason: RefusalReason, ref: Ref }),
+  message('not_paid', { way: Way, payee: Person, amount: MinorUnits, reason: EndReason, ref: Ref }),
   /** To the one who asked for the money. */
-  message('not_received', { payer: Person, amount: MinorUnits, reason: RefusalReason, ref: Ref }),
+  message('not_received', { payer: Person, amount: MinorUnits, reason: EndReason, ref: Ref }),
   message('not_opened', { way: Way, other: Person, amount: MinorUnits, fee: MinorUnits, balance: Balance, reason: OpenRefusal }),
   // Answers that change nothing.
   message('joined', { name: z.string(), balance: Balance }),
@@ -63,7 +63,7 @@ export const Message = z.discriminatedUnion('type', [
     other: Person,
     amount: MinorUnits,
     status: PaymentStatus,
-    reason: RefusalReason.optional(),
+    reason: EndReason.optional(),
     ref: Ref,
   }),
   message('ref_unknown', { ref: z.string().max(7) }),

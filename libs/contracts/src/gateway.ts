@@ -25,24 +25,77 @@ export const QueueTexts = rpc({
   response: z.object({}),
 });
 
-const What = z.enum(['inbox', 'outbox']);
+/** Where a dead letter lies. */
+export const LetterBox = z.enum(['inbox', 'outbox']);
+export type LetterBox = z.output<typeof LetterBox>;
 
-/** What was given up after its counted tries. No text and no number is shown. */
+/** The id by which operators name a dead letter: that of the SMS, or one of a text that tells nothing. */
+const LetterId = z.string().regex(/^[\w:-]{1,80}$/);
+
+/** Which dead letters of a box: all, or those that are all of what is given. */
+const WhichLetters = z.object({
+  box: LetterBox,
+  ids: z.array(LetterId).min(1).max(100).optional(),
+  /** Exactly why they were given up. */
+  reason: z.string().max(500).optional(),
+  /** Given up then or earlier. */
+  until: Moment.optional(),
+});
+export type WhichLetters = z.output<typeof WhichLetters>;
+
+/**
+ * What was given up after its counted tries, the oldest first: at most `limit`, given up at `since` or later, without the first
+ * `skip` of those at `since` itself. No text is shown, and
+ * of a number only what `masked` leaves.
+ */
 export const ListDeadLetters = rpc({
   subject: 'gateway.dead_letters.list',
   by: 'sms-gateway',
   from: ['admin'],
-  request: z.object({ limit: z.number().int().min(1).max(100) }),
+  request: WhichLetters.extend({
+    since: Moment.optional(),
+    skip: z.number().int().min(0).optional(),
+    limit: z.number().int().min(1).max(100),
+  }),
   response: z.object({
-    letters: z.array(z.object({ what: What, id: z.string(), reason: z.string(), tries: z.number().int(), since: Moment })),
+    letters: z.array(
+      z.object({
+        id: LetterId,
+        /** Whose SMS it is, or whom the text is for: `+2547****5678`. */
+        number: z.string(),
+        /** What the text tells: `SM…:received`. */
+        event: z.string().optional(),
+        reason: z.string(),
+        tries: z.number().int(),
+        since: Moment,
+      }),
+    ),
   }),
 });
 
-/** Drives a dead letter again. Harmless to repeat: every step finds what was done before. */
-export const ReplayDeadLetter = rpc({
+const SomeDone = z.object({
+  done: z.number().int(),
+  /** True if others fit that are left to the next time that this is asked. */
+  more: z.boolean(),
+});
+
+/**
+ * Drives dead letters again, some hundred at a time. Harmless to repeat: every step finds what was done before. What the provider refused for
+ * good is among them only if its ids or its reason are given.
+ */
+export const ReplayDeadLetters = rpc({
   subject: 'gateway.dead_letters.replay',
   by: 'sms-gateway',
   from: ['admin'],
-  request: z.object({ what: What, id: z.string().min(1).max(160) }),
-  response: z.object({ result: z.enum(['replayed', 'not_found']) }),
+  request: WhichLetters,
+  response: SomeDone,
+});
+
+/** Puts dead letters away for good: nothing more is done for them, and they are no longer listed. */
+export const DismissDeadLetters = rpc({
+  subject: 'gateway.dead_letters.dismiss',
+  by: 'sms-gateway',
+  from: ['admin'],
+  request: WhichLetters,
+  response: SomeDone,
 });

@@ -1,5 +1,5 @@
 import { Tell } from './events.ts';
-import { ListDeadLetters, QueueTexts, ReplayDeadLetter } from './gateway.ts';
+import { DismissDeadLetters, ListDeadLetters, QueueTexts, ReplayDeadLetters } from './gateway.ts';
 import { CarryOut } from './payments.ts';
 import type { Asker, Contract } from './rpc.ts';
 import {
@@ -27,7 +27,8 @@ export const CONTRACTS: readonly Contract[] = [
   Tell,
   QueueTexts,
   ListDeadLetters,
-  ReplayDeadLetter,
+  ReplayDeadLetters,
+  DismissDeadLetters,
 ];
 
 export const ASKERS: readonly Asker[] = ['sms-gateway', 'transactions', 'wallet', 'notifications', 'admin', 'simulator'];

@@ -33,14 +33,20 @@ export const RefusalReason = z.enum([
 ]);
 export type RefusalReason = z.output<typeof RefusalReason>;
 
+/** Why a payment came to its end without money. `id_taken`: the ledger has something else under its id, which is a fault of ours. */
+export const EndReason = z.enum([...RefusalReason.options, 'id_taken']);
+export type EndReason = z.output<typeof EndReason>;
+
 /** The answer of a transfer id, for ever and whoever asks. `cause` is that of the first one who got it. Balances are read after the insert. */
 export const TransferAnswer = z.discriminatedUnion('result', [
   z.object({ result: z.literal('made'), kind: TransferKind, cause: Cause, payerBalance: Balance, payeeBalance: Balance }),
   z.object({ result: z.literal('refused'), reason: RefusalReason, cause: Cause }),
+  /** The id moved money before, but not this: another kind, account, amount, fee or currency. */
+  z.object({ result: z.literal('id_taken'), cause: Cause }),
 ]);
 export type TransferAnswer = z.output<typeof TransferAnswer>;
 
-/** Moves money once: the answer of an id is its document. */
+/** Moves money once: the answer of an id is its document. A refusal that is stored answers any order of its id. */
 export const MakeTransfer = rpc({
   subject: 'wallet.transfer.make',
   by: 'wallet',

@@ -9,7 +9,7 @@ export class Unavailable extends Error {
   }
 }
 
-/** The taker has a fault with just this question. */
+/** The taker has a fault with just this question: it answers others. */
 export class TakerFailed extends Error {
   constructor(subject: string) {
     super(`${subject}: the taker failed`);

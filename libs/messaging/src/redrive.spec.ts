@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { connectionOptions, ensureIndexes } from '#libs/mongo';
-import { Lifecycle, Metrics, realHost } from '#libs/process';
+import { type Host, Lifecycle, Metrics, realHost } from '#libs/process';
 import { type MongoServer, startMongo } from '#libs/servers';
 import mongoose, { type Connection, type Model } from 'mongoose';
 import { Unavailable } from './faults.ts';
-import { type Driven, Redrive } from './redrive.ts';
+import { claimOf, type Driven, Redrive } from './redrive.ts';
 
 interface Job extends Driven {
   done?: number;
@@ -20,7 +20,17 @@ describe('what has no outcome', () => {
     server = await startMongo();
     connection = await mongoose.createConnection(server.uri('redrive'), connectionOptions).asPromise();
     const schema = new mongoose.Schema<Job>(
-      { _id: String, nextTryAt: Date, tries: Number, waits: Number, traceparent: String, dead: Object, done: Number },
+      {
+        _id: String,
+        nextTryAt: Date,
+        claim: String,
+        tries: Number,
+        waits: Number,
+        failingSince: Date,
+        traceparent: String,
+        dead: Object,
+        done: Number,
+      },
       { versionKey: false, strict: 'throw' },
     ).index({ nextTryAt: 1 }, { sparse: true });
     jobs = connection.model<Job>('Job', schema);
@@ -32,6 +42,7 @@ describe('what has no outcome', () => {
   });
   beforeEach(() => {
     lifecycle = new Lifecycle(realHost);
+    aheadMs = 0;
   });
   afterEach(async () => {
     lifecycle.stop();
@@ -39,24 +50,32 @@ describe('what has no outcome', () => {
     await jobs.deleteMany();
   });
 
-  const due = (id: string): Job => ({ _id: id, nextTryAt: new Date(), tries: 0 });
-  const finish = (job: Job) => jobs.updateOne({ _id: job._id }, { $inc: { done: 1 }, $unset: { nextTryAt: 1 } });
+  /** How far the time of all is ahead of that of this machine. */
+  let aheadMs = 0;
+  const clock = { now: () => new Date(Date.now() + aheadMs) };
+  const due = (id: string): Job => ({ _id: id, nextTryAt: clock.now(), tries: 0 });
+  const finish = (job: Job) => jobs.updateOne(claimOf(job), { $inc: { done: 1 }, $unset: { nextTryAt: 1, claim: 1 } });
   const redriveOf = (
     drive: (job: Job) => Promise<unknown>,
-    { triesMax = 3, canDrive = (): boolean => true, inTurn = false } = {},
+    { canDrive = (): boolean => true, inTurn = false, leaseMs = 2_000, host = realHost as Host } = {},
   ) =>
     new Redrive<Job>({
       model: jobs,
       what: 'job',
       drive: async (job) => void (await drive(job)),
-      leaseMs: 2_000,
-      triesMax,
+      leaseMs,
+      givesUp: true,
       canDrive,
       inTurn,
       lifecycle,
-      host: realHost,
+      clock,
+      host,
       metrics: new Metrics(realHost),
     });
+  const until = async (look: () => boolean) => {
+    for (const end = Date.now() + 45_000; !look(); await new Promise((resolve) => setTimeout(resolve, 20)))
+      if (Date.now() > end) throw new Error('it did not come to that');
+  };
   const stored = async (id: string, until: (job: Job) => boolean): Promise<Job> => {
     for (const end = Date.now() + 15_000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 20))) {
       const job = await jobs.findById(id).lean<Job>();
@@ -72,20 +91,75 @@ describe('what has no outcome', () => {
     expect(await jobs.countDocuments({ done: 1 })).toBe(30);
   });
 
-  it('that fails is a dead letter after its counted tries, and others are unhindered', async () => {
-    await jobs.insertMany([due('poison'), due('fine')]);
+  it('that fails while others pass is a dead letter after many tries over hours, and others are unhindered', async () => {
+    await jobs.insertMany([due('poison')]);
     redriveOf((job) => (job._id === 'poison' ? Promise.reject(new Error('cannot')) : finish(job))).start();
-    await stored('fine', (job) => job.done === 1);
-    const poison = await stored('poison', (job) => job.dead !== undefined);
-    expect(poison).toMatchObject({ tries: 3, dead: { reason: 'cannot' } });
-    expect(poison.nextTryAt).toBeUndefined();
-  });
+    for (let hour = 0; ; hour++) {
+      await jobs.insertOne(due(`fine-${hour}`));
+      await stored(`fine-${hour}`, (job) => job.done === 1);
+      const poison = await stored(
+        'poison',
+        (job) => job.dead !== undefined || job.nextTryAt === undefined || job.nextTryAt > clock.now(),
+      );
+      if (poison.dead) {
+        expect(poison).toMatchObject({ dead: { reason: 'cannot' } });
+        expect(poison.nextTryAt).toBeUndefined();
+        expect(poison.tries).toBeGreaterThanOrEqual(20);
+        expect(poison.dead.at.getTime() - (poison.failingSince?.getTime() ?? 0)).toBeGreaterThanOrEqual(6 * 3_600_000);
+        return;
+      }
+      // The next try is due.
+      aheadMs += 16 * 60_000;
+    }
+  }, 120_000);
 
   it('because of an outage counts no try', async () => {
     await jobs.insertMany([due('waits')]);
     let outages = 3;
-    redriveOf((job) => (outages-- > 0 ? Promise.reject(new Unavailable('the wallet')) : finish(job)), { triesMax: 1 }).start();
+    redriveOf((job) => (outages-- > 0 ? Promise.reject(new Unavailable('the wallet')) : finish(job))).start();
     expect(await stored('waits', (job) => job.done === 1)).toMatchObject({ tries: 0 });
+  });
+
+  it('keeps its place while nothing passes, whatever the fault', async () => {
+    await jobs.insertMany([due('one'), due('other')]);
+    let away = true;
+    let failures = 0;
+    redriveOf(async (job) => {
+      if (away) throw failures++ % 2 ? new Error('failed') : new Unavailable('the wallet');
+      await finish(job);
+    }).start();
+    const free = (job: Job) => job.claim === undefined && job.nextTryAt !== undefined && job.nextTryAt < clock.now();
+    // By the ninth it is known to be an outage, and not of one document.
+    await until(() => failures >= 9);
+    const before = [await stored('one', free), await stored('other', free)];
+    await until(() => failures >= 12);
+    expect([await stored('one', free), await stored('other', free)]).toEqual(before);
+    away = false;
+    for (const id of ['one', 'other']) expect(await stored(id, (job) => job.done === 1)).toMatchObject({ tries: 0 });
+  }, 120_000);
+
+  it('is closed, put off and given up by its claim alone', async () => {
+    const job = due('lost');
+    await jobs.insertOne(job);
+    const begun = Promise.withResolvers<Job>();
+    const goOn = Promise.withResolvers<void>();
+    const slow = redriveOf(
+      async (claimed) => {
+        begun.resolve(claimed);
+        await goOn.promise;
+        throw new Unavailable('the wallet');
+      },
+      { leaseMs: 100 },
+    );
+    slow.start();
+    const first = await begun.promise;
+    lifecycle.stop();
+    // Its lease is over, and another has the document.
+    const other = await jobs.findOneAndUpdate({ _id: 'lost' }, { $set: { claim: 'another' } }, { new: true }).lean<Job>();
+    expect(await slow.close(first, { done: 7 })).toBe(false);
+    goOn.resolve();
+    await lifecycle.idle();
+    expect(await jobs.findById('lost').lean<Job>()).toEqual(other);
   });
 
   it('waits in the database while there is no room for it, and is then driven at once', async () => {
@@ -101,7 +175,7 @@ describe('what has no outcome', () => {
       { inTurn: true },
     );
     const arrives = async (id: string) => {
-      const job = { ...due(id), nextTryAt: redrive.firstTryAt() };
+      const job = { ...due(id), ...redrive.firstTry() };
       await jobs.insertOne(job);
       redrive.driveNow(job);
     };
@@ -130,7 +204,7 @@ describe('what has no outcome', () => {
     lifecycle.stop();
     const redrive = redriveOf(finish);
     redrive.start();
-    const left = { ...due('left'), nextTryAt: redrive.firstTryAt() };
+    const left = { ...due('left'), ...redrive.firstTry() };
     await jobs.insertOne(left);
     redrive.driveNow(left);
     await new Promise((resolve) => setTimeout(resolve, 1_500));

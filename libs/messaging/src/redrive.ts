@@ -1,42 +1,62 @@
 import { type Host, type Lifecycle, log, type Metrics, span } from '#libs/process';
-import type { Model, QueryFilter } from 'mongoose';
+import type { Model, QueryFilter, UpdateQuery } from 'mongoose';
 import { faultOf } from './faults.ts';
 
+/** Between two looks for what is due; longer and longer while there is nothing. */
 const POLL_MS = 500;
+const IDLE_POLL_MS = 2_000;
 const POLL_MAX = 32;
 const AT_ONCE = 8;
+const CLAIM_BYTES = 8;
+/** Waits grow from here, each twice as long as the one before. */
+const FIRST_WAIT_MS = 500;
 const UNCOUNTED_WAIT_MAX_MS = 15_000;
-const COUNTED_WAIT_MAX_MS = 300_000;
+const COUNTED_WAIT_MAX_MS = 15 * 60_000;
+/** So many failures with nothing between them that passed, for so long, are an outage, and no fault of each document. */
+const OUTAGE = { failures: 8, ms: 3_000 };
+/** What passed longer ago says nothing of how it is now. */
+const PASSED_LATELY_MS = 10_000;
+/** A document is given up only after so many counted tries over so long a time. */
+const GIVEN_UP_AFTER = { tries: 20, ms: 6 * 3_600_000 };
 
 /** The fields by which a document without an outcome is found again. Set by its insert, so that a crash right after it is found. */
 export interface Driven {
   _id: string;
-  /** Absent: nothing is open. Moving it on is the claim of who drives; first set by `firstTryAt`. */
+  /** Absent: nothing is open. When it is due, or when the claim of who drives it lapses. */
   nextTryAt?: Date | undefined;
-  /** Counted tries: only a fault of this document counts. */
+  /** The claim of who drives it. Who closes it, puts it off or gives it up names it, so whoever lost it changes nothing. */
+  claim?: string | undefined;
+  /** Counted tries: those that failed while others passed. */
   tries: number;
   /** Tries since the last progress, counted or not: they only space the waiting. */
   waits?: number | undefined;
+  /** When the first of the counted tries failed. */
+  failingSince?: Date | undefined;
   traceparent?: string | undefined;
   /** Why it was given up; a dead letter. */
   dead?: { reason: string; at: Date } | undefined;
 }
 
+/** The part of an insert, or of the change that makes a document open, that says when it is driven. */
+export type FirstTry = Pick<Driven, 'claim'> & { nextTryAt: Date };
+
 export interface RedriveOptions<T extends Driven> {
   model: Model<T>;
   /** For logs and metrics: a closed set. */
   what: string;
-  /** Does what is open and clears `nextTryAt` (or moves it on) with the outcome. Throwing means: again later. Safe to run twice. */
+  /** Does what is open, and closes the document or moves it on, by its claim. Throwing means: again later. Safe to run twice. */
   drive: (document: T) => Promise<void>;
-  /** How long a claim lasts; longer than one drive takes. */
+  /** How long a claim lasts; longer than one drive takes mostly. Who takes longer loses it, and does no harm. */
   leaseMs: number;
-  /** Counted tries before it is a dead letter; `Infinity` for what concerns money already moved. */
-  triesMax: number;
+  /** Whether it may become a dead letter. What concerns money already moved is driven for ever. */
+  givesUp: boolean;
   /** False while what `drive` cannot do without is away: nothing is put off by it then, and all is due, the oldest first, when it is back. */
   canDrive?: () => boolean;
   /** What comes while there is no room waits behind what is older. Without it, it is driven at once: for what is further along than what begins elsewhere. */
   inTurn?: boolean;
   lifecycle: Lifecycle;
+  /** The time that all processes agree on. */
+  clock: { now(): Date };
   host: Host;
   metrics: Metrics;
 }
@@ -44,37 +64,51 @@ export interface RedriveOptions<T extends Driven> {
 /**
  * Drives what has no outcome yet (design.md, "Redrive"): at once if there is room, else from MongoDB, the oldest first. So a process
  * that is given more than it can do stays as quick as it is, and what came first is done first, by whichever process has room.
+ *
+ * What stops everything is an outage: then documents keep their places, and only this process waits. What fails while others pass is a
+ * fault of that document: it is put off, and given up in the end.
  */
 export class Redrive<T extends Driven> {
   readonly #options: RedriveOptions<T>;
-  readonly #redriven: ReturnType<Metrics['counter']>;
-  readonly #deadLetters: ReturnType<Metrics['counter']>;
+  readonly #redriven;
+  readonly #drives;
+  readonly #deadLetters;
   #driving = 0;
   /** Whether more may be due than was found. */
   #more = false;
   /** Found due and not claimed yet. */
   #due: T[] = [];
   #looking: Promise<void> | undefined;
+  /** Looks that found nothing since something was found or came. */
+  #idleLooks = 0;
+  /** Failures since something passed. */
+  #inARow = 0;
+  #passedAtMs = -Infinity;
+  /** An outage: nothing is driven before that. */
+  #pausedUntilMs = 0;
 
   constructor(options: RedriveOptions<T>) {
     this.#options = options;
-    this.#redriven = options.metrics.counter(
+    const { metrics } = options;
+    this.#redriven = metrics.counter(
       'smspay_redriven_total',
       'Documents driven from the database: again, or because nobody had room for them',
       ['what'],
     );
-    this.#deadLetters = options.metrics.counter(
-      'smspay_dead_letters_total',
-      'Documents given up until an operator replays them',
-      ['what'],
-    );
+    this.#drives = metrics.counter('smspay_drives_total', 'Tries to do what a document asks, by how they ended', [
+      'what',
+      'result',
+    ]);
+    this.#deadLetters = metrics.counter('smspay_dead_letters_total', 'Documents given up until an operator replays them', [
+      'what',
+    ]);
   }
 
   /** Begins to look for what is due. */
   start(): void {
     const { lifecycle, host } = this.#options;
     lifecycle.repeat(
-      () => POLL_MS * (0.5 + host.random()),
+      () => Math.min(IDLE_POLL_MS, POLL_MS * 2 ** this.#idleLooks) * (0.5 + host.random() / 2),
       () => {
         this.#more = true;
         if (this.#hasRoom()) lifecycle.track(this.#work());
@@ -82,17 +116,34 @@ export class Redrive<T extends Driven> {
     );
   }
 
-  /** The `nextTryAt` of a document's insert, or of the change that makes it open: a claim by this process if it has room, else due for any. */
-  firstTryAt(): Date {
+  /** For a document's insert, or the change that makes it open: a claim of this process if it has room, else due for any. */
+  firstTry(): FirstTry {
+    this.#idleLooks = 0;
     const { inTurn, leaseMs } = this.#options;
-    if (inTurn ? this.#hasRoom() : this.#canDrive()) return this.#in(leaseMs);
-    this.#more = true;
-    return this.#in(0);
+    if (inTurn ? this.#hasRoom() && this.#due.length === 0 : this.#canDrive())
+      return { nextTryAt: this.#in(leaseMs), claim: this.#newClaim() };
+    return this.later();
   }
 
-  /** The first drive of a document that was just stored, if `firstTryAt` was a claim. */
-  driveNow(document: T): void {
-    if (document.nextTryAt && document.nextTryAt > this.#in(0)) this.#options.lifecycle.track(this.#work(document));
+  /** As `firstTry`, for what need not be at once: due for any. */
+  later(): FirstTry {
+    this.#more = true;
+    this.#idleLooks = 0;
+    return { nextTryAt: this.#in(0) };
+  }
+
+  /** The first drive of a document that was just stored, if `firstTry` was a claim. It may begin further on than a later one. */
+  driveNow(document: T, drive = this.#options.drive): void {
+    if (document.claim !== undefined) this.#options.lifecycle.track(this.#work({ document, drive }));
+  }
+
+  /** Stores the outcome of a document, by its claim; nothing is open after that. False if the claim is lost: then others have it. */
+  async close(document: T, outcome: Partial<T>): Promise<boolean> {
+    const { modifiedCount } = await this.#options.model.updateOne(claimOf(document), {
+      $set: outcome,
+      $unset: { nextTryAt: 1, claim: 1 },
+    } as UpdateQuery<T>);
+    return modifiedCount === 1;
   }
 
   /** Age of the oldest document without an outcome, in seconds, by the field that says when it was stored; 0 if there is none. */
@@ -105,7 +156,11 @@ export class Redrive<T extends Driven> {
   }
 
   #in(ms: number): Date {
-    return new Date(this.#options.host.now().getTime() + ms);
+    return new Date(this.#options.clock.now().getTime() + ms);
+  }
+
+  #newClaim(): string {
+    return this.#options.host.randomBytes(CLAIM_BYTES).toString('hex');
   }
 
   #hasRoom(): boolean {
@@ -113,20 +168,20 @@ export class Redrive<T extends Driven> {
   }
 
   #canDrive(): boolean {
-    const { lifecycle, canDrive } = this.#options;
-    return lifecycle.accepting && (canDrive?.() ?? true);
+    const { lifecycle, canDrive, host } = this.#options;
+    return lifecycle.accepting && host.monotonicMs() >= this.#pausedUntilMs && (canDrive?.() ?? true);
   }
 
   /** Drives one document after the other, and lets more be driven at the same time while there are more. */
-  async #work(first?: T): Promise<void> {
-    const { what, lifecycle } = this.#options;
+  async #work(first?: { document: T; drive: (document: T) => Promise<void> }): Promise<void> {
+    const { what, lifecycle, drive } = this.#options;
     this.#driving++;
     try {
-      if (first) await this.#drive(first);
+      if (first) await this.#drive(first.document, this.#in(0), first.drive);
       for (let next = await this.#claimNext(); next; next = await this.#claimNext()) {
         if (this.#due.length > 0 && this.#hasRoom()) lifecycle.track(this.#work());
         this.#redriven.inc({ what });
-        await this.#drive(next);
+        await this.#drive(next.document, next.dueAt, drive);
       }
     } catch (error) {
       log.warn({ err: error, what }, 'could not look for what is due');
@@ -135,12 +190,14 @@ export class Redrive<T extends Driven> {
     }
   }
 
-  async #claimNext(): Promise<T | undefined> {
+  async #claimNext(): Promise<{ document: T; dueAt: Date } | undefined> {
     while (this.#canDrive()) {
-      // Most likely the oldest; but processes that found the same must not all take the same.
-      const [next] = this.#due.splice(Math.floor(this.#options.host.random() ** 2 * this.#due.length), 1);
+      // Most likely the oldest; but processes that found the same must not all take the same. In an outage any.
+      const place = this.#options.host.random() ** (this.#isOutage() ? 1 : 2);
+      const [next] = this.#due.splice(Math.floor(place * this.#due.length), 1);
       if (next) {
-        if (await this.#claim(next)) return next;
+        const document = await this.#claim(next);
+        if (document) return { document, dueAt: next.nextTryAt ?? this.#in(0) };
         // Another process drives what this one found.
         this.#due = [];
       } else if (this.#more) {
@@ -155,55 +212,94 @@ export class Redrive<T extends Driven> {
 
   async #look(): Promise<void> {
     this.#more = false;
-    const oldest = await this.#options.model
-      .find({ nextTryAt: { $lte: this.#in(0) } } as QueryFilter<T>)
-      .sort({ nextTryAt: 1 })
-      .limit(POLL_MAX)
-      .lean<T[]>();
+    const due = (order: 1 | -1, limit: number) =>
+      this.#options.model
+        .find({ nextTryAt: { $lte: this.#in(0) } } as QueryFilter<T>)
+        .sort({ nextTryAt: order })
+        .limit(limit)
+        .lean<T[]>();
+    const oldest = await due(1, POLL_MAX);
+    // In an outage the newest are tried too: if one passes it was none, and what stands before it has a fault of its own.
+    const newest = this.#isOutage() && oldest.length === POLL_MAX ? await due(-1, POLL_MAX) : [];
+    this.#idleLooks = oldest.length > 0 ? 0 : this.#idleLooks + 1;
     if (oldest.length > 0) this.#more = true;
-    this.#due = oldest;
+    this.#due = [...oldest, ...newest];
   }
 
-  async #claim(document: T): Promise<boolean> {
+  #isOutage(): boolean {
+    return this.#inARow >= OUTAGE.failures && this.#options.host.monotonicMs() - this.#passedAtMs >= OUTAGE.ms;
+  }
+
+  /** The document as this process drives it; undefined if another was faster. */
+  async #claim(found: T): Promise<T | undefined> {
     const { model, leaseMs } = this.#options;
-    const { modifiedCount } = await model.updateOne({ _id: document._id, nextTryAt: document.nextTryAt } as QueryFilter<T>, {
-      $set: { nextTryAt: this.#in(leaseMs) },
-    });
-    return modifiedCount === 1;
+    const claimed = { nextTryAt: this.#in(leaseMs), claim: this.#newClaim() };
+    const { modifiedCount } = await model.updateOne(
+      { ...claimOf(found), nextTryAt: found.nextTryAt } as QueryFilter<T>,
+      { $set: claimed } as UpdateQuery<T>,
+    );
+    return modifiedCount === 1 ? { ...found, ...claimed } : undefined;
   }
 
-  async #drive(document: T): Promise<void> {
-    const { drive, what } = this.#options;
+  async #drive(document: T, dueAt: Date, drive: (document: T) => Promise<void>): Promise<void> {
+    const { what, host } = this.#options;
     try {
       await span(`${what} drive`, () => drive(document), { parent: document.traceparent });
+      this.#drives.inc({ what, result: 'passed' });
+      this.#inARow = 0;
+      this.#passedAtMs = host.monotonicMs();
     } catch (error) {
-      await this.#putOff(document, error).catch((failure: unknown) =>
+      this.#drives.inc({ what, result: faultOf(error) });
+      this.#inARow++;
+      await this.#putOff(document, dueAt, error).catch((failure: unknown) =>
         log.warn({ err: failure, what }, 'could not put off; the claim ends by itself'),
       );
     }
   }
 
-  async #putOff(document: T, error: unknown): Promise<void> {
-    const { model, what, triesMax, host } = this.#options;
-    const counted = faultOf(error) === 'failed';
-    const tries = document.tries + (counted ? 1 : 0);
-    const waits = (document.waits ?? 0) + 1;
-    const reason = error instanceof Error ? error.message : String(error);
-    if (tries >= triesMax) {
-      this.#deadLetters.inc({ what });
-      log.error({ err: error, what, id: document._id, tries }, 'dead letter');
-      await model.updateOne(
-        { _id: document._id } as QueryFilter<T>,
-        { $set: { tries, dead: { reason, at: this.#in(0) } }, $unset: { nextTryAt: 1 } } as never,
-      );
+  async #putOff(document: T, dueAt: Date, error: unknown): Promise<void> {
+    const { model, what, givesUp, host } = this.#options;
+    const change = (update: UpdateQuery<T>) => model.updateOne(claimOf(document), update);
+    if (this.#isOutage()) {
+      const waitMs = spread(UNCOUNTED_WAIT_MAX_MS, this.#inARow - OUTAGE.failures, host);
+      this.#pausedUntilMs = host.monotonicMs() + waitMs;
+      log.warn({ err: error, what, failures: this.#inARow, waitMs }, 'nothing passes: all of it waits');
+      // It keeps its place.
+      await change({ $set: { nextTryAt: dueAt }, $unset: { claim: 1 } } as UpdateQuery<T>);
       return;
     }
-    const longest = counted ? COUNTED_WAIT_MAX_MS : UNCOUNTED_WAIT_MAX_MS;
-    const waitMs = Math.min(longest, 500 * 2 ** Math.min(waits, 12)) * (0.5 + host.random() / 2);
-    if (counted) log.warn({ err: error, what, id: document._id, tries }, 'a try failed');
-    await model.updateOne(
-      { _id: document._id, nextTryAt: { $exists: true } } as QueryFilter<T>,
-      { $set: { tries, waits, nextTryAt: this.#in(waitMs) } } as never,
-    );
+    const counted = faultOf(error) === 'failed' && host.monotonicMs() - this.#passedAtMs <= PASSED_LATELY_MS;
+    if (!counted) {
+      const waits = (document.waits ?? 0) + 1;
+      const nextTryAt = this.#in(spread(UNCOUNTED_WAIT_MAX_MS, waits, host));
+      await change({ $set: { waits, nextTryAt }, $unset: { claim: 1 } } as UpdateQuery<T>);
+      return;
+    }
+    const tries = document.tries + 1;
+    const failingSince = document.failingSince ?? this.#in(0);
+    const failingMs = this.#in(0).getTime() - failingSince.getTime();
+    if (givesUp && tries >= GIVEN_UP_AFTER.tries && failingMs >= GIVEN_UP_AFTER.ms) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#deadLetters.inc({ what });
+      log.error({ err: error, what, id: document._id, tries }, 'dead letter');
+      await change({
+        $set: { tries, failingSince, dead: { reason, at: this.#in(0) } },
+        $unset: { nextTryAt: 1, claim: 1 },
+      } as UpdateQuery<T>);
+      return;
+    }
+    log.warn({ err: error, what, id: document._id, tries }, 'a try failed');
+    const nextTryAt = this.#in(spread(COUNTED_WAIT_MAX_MS, tries, host));
+    await change({ $set: { tries, failingSince, nextTryAt }, $unset: { claim: 1 } } as UpdateQuery<T>);
   }
+}
+
+/** The document, as long as the claim under which it was read holds. */
+export function claimOf<T extends Driven>({ _id, claim }: T): QueryFilter<T> {
+  return { _id, claim: claim ?? { $exists: false } } as QueryFilter<T>;
+}
+
+/** The wait after so many, between half and all of its length so that not all come at once. */
+function spread(maxMs: number, times: number, host: Host): number {
+  return Math.min(maxMs, FIRST_WAIT_MS * 2 ** Math.min(times, 20)) * (0.5 + host.random() / 2);
 }

@@ -1,6 +1,6 @@
 import type { Contract, RequestOf, ResponseOf, RpcFault } from '#libs/contracts';
 import { type Host, type Metrics, span, SpanKind, traceparent } from '#libs/process';
-import { decode, encode } from 'zod';
+import { encode, safeDecode } from 'zod';
 import type { Bus } from './bus.ts';
 import { TakerFailed, Unavailable } from './faults.ts';
 
@@ -9,6 +9,8 @@ export const DEADLINE_HEADER = 'Smspay-Deadline';
 export const TRACE_HEADER = 'traceparent';
 
 const TIMEOUT_MS = 5_000;
+/** An answer longer ago says nothing of how the taker is now. */
+const ANSWERED_LATELY_MS = 10_000;
 
 /** What travels back. */
 export type Reply = { ok: unknown } | { error: RpcFault };
@@ -18,6 +20,8 @@ export class RpcClient {
   readonly #bus: Bus;
   readonly #host: Host;
   readonly #seconds: ReturnType<Metrics['histogram']>;
+  /** When a question of each subject was last answered. */
+  readonly #answeredAtMs = new Map<string, number>();
 
   constructor(bus: Bus, host: Host, metrics: Metrics) {
     this.#bus = bus;
@@ -45,14 +49,25 @@ export class RpcClient {
       );
       if ('error' in reply) {
         result = reply.error;
-        throw reply.error === 'unavailable' ? new Unavailable(contract.subject) : new TakerFailed(contract.subject);
+        if (reply.error === 'unavailable') throw new Unavailable(contract.subject);
+        throw this.#answersOthers(contract.subject)
+          ? new TakerFailed(contract.subject)
+          : new Unavailable(`${contract.subject}, whose taker fails each question,`);
       }
-      const response = decode(contract.response, reply.ok) as ResponseOf<C>;
+      this.#answeredAtMs.set(contract.subject, this.#host.monotonicMs());
+      const response = safeDecode(contract.response, reply.ok);
+      // A newer release answers what this one does not know: another taker, or a later release here, reads it.
+      if (!response.success) throw new Unavailable(`${contract.subject} in words of this release`, { cause: response.error });
       result = 'ok';
-      return response;
+      return response.data as ResponseOf<C>;
     } finally {
       this.#seconds.observe({ subject: contract.subject, result }, (this.#host.monotonicMs() - beganMs) / 1000);
     }
+  }
+
+  // What fails each question is away, whatever it says of itself.
+  #answersOthers(subject: string): boolean {
+    return this.#host.monotonicMs() - (this.#answeredAtMs.get(subject) ?? -Infinity) <= ANSWERED_LATELY_MS;
   }
 
   async #send(subject: string, request: unknown, timeoutMs: number): Promise<Reply> {

@@ -55,9 +55,21 @@ describe('a question over NATS', () => {
     await expect(client.ask(Double, { n: 21 })).resolves.toEqual({ twice: 42 });
   });
 
-  it('whose taker has a fault is answered so, without the reason', async () => {
+  it('whose taker has a fault with it alone is answered so, without the reason', async () => {
+    await client.ask(Double, { n: 0 });
     answer = () => Promise.reject(new Error('the secret reason'));
     await expect(client.ask(Double, { n: 1 })).rejects.toThrow(TakerFailed);
+    await expect(client.ask(Double, { n: 1 })).rejects.not.toThrow('the secret reason');
+  });
+
+  it('whose taker fails everybody is unavailable', async () => {
+    answer = () => Promise.reject(new Error('the secret reason'));
+    await expect(client.ask(Double, { n: 1 })).rejects.toThrow(Unavailable);
+  });
+
+  it('whose answer this release cannot read is unavailable', async () => {
+    const older = rpc({ ...Double, response: z.object({ twice: z.literal('another release says it so') }) });
+    await expect(client.ask(older, { n: 1 })).rejects.toThrow(Unavailable);
   });
 
   it('passes on an outage behind its taker unchanged', async () => {
@@ -71,6 +83,7 @@ describe('a question over NATS', () => {
 
   it('of a type that this release does not know is unavailable; one that is malformed is a fault', async () => {
     const loose = rpc({ ...Double, request: z.unknown() });
+    await client.ask(Double, { n: 0 });
     await expect(client.ask(loose, { n: 1, how: { type: 'newer' } })).rejects.toThrow(Unavailable);
     await expect(client.ask(loose, { n: 'one' })).rejects.toThrow(TakerFailed);
   });

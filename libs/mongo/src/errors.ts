@@ -13,14 +13,16 @@ export function isDuplicateKey(error: unknown): boolean {
   return error instanceof mongo.MongoServerError && error.code === DUPLICATE_KEY && !error['writeConcernError'];
 }
 
-/** True where the database did not answer or could not confirm: asking again later helps. False for a fault of what was asked. */
+/**
+ * True where the database did not answer, could not confirm or would not take anything from us now (no primary, a changed password, a full
+ * disk, a quota, throttling): asking again later helps. False for a fault of just what was asked; of servers' codes only these few are one.
+ */
 export function isDatabaseOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (error instanceof mongo.MongoWriteConcernError) return true;
-  if (error instanceof mongo.MongoServerError)
-    return (
-      error.hasErrorLabel('RetryableWriteError') || error.hasErrorLabel('TransientTransactionError') || isStateChange(error.code)
-    );
+  if (error instanceof mongo.MongoServerError) return !FAULTS_OF_WHAT_WAS_ASKED.has(Number(error.code));
+  // How the driver was called, but for one that is closed.
+  if (error instanceof mongo.MongoAPIError)
+    return error instanceof mongo.MongoNotConnectedError || error instanceof mongo.MongoTopologyClosedError;
   if (error instanceof mongo.MongoError) return true;
   const { name } = error as MongooseErrors;
   return (
@@ -30,5 +32,5 @@ export function isDatabaseOutage(error: unknown): boolean {
   );
 }
 
-/** "Not primary", "shutting down" and their kin (MongoDB's error_codes.yml). */
-const isStateChange = (code: unknown) => [6, 7, 89, 91, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436].includes(Number(code));
+/** BadValue, FailedToParse, TypeMismatch, PathNotViable, ConflictingUpdateOperators, ImmutableField, DocumentValidationFailure, BSONObjectTooLarge, DuplicateKey (MongoDB's error_codes.yml). */
+const FAULTS_OF_WHAT_WAS_ASKED: ReadonlySet<number> = new Set([2, 9, 14, 28, 40, 66, 121, 10_334, DUPLICATE_KEY]);

@@ -7,7 +7,7 @@ export class DatabaseReadyGuard implements CanActivate {
   constructor(private readonly database: Database) {}
 
   canActivate(): boolean {
-    if (!this.database.ready) throw new ServiceUnavailableException('the database is not ready');
+    if (!this.database.opened) throw new ServiceUnavailableException('the database is not ready');
     return true;
   }
 }

@@ -1,23 +1,48 @@
 import { type Host, type Lifecycle, log } from '#libs/process';
 import { connectionOptions, ensureIndexes } from '#libs/mongo';
-import type { Connection } from 'mongoose';
+import { type Connection, type Model, Schema } from 'mongoose';
+import type { Clock } from './clock.ts';
 
 const RETRY_MS = 1_000;
+const LOOK_MS = 5_000;
+const LOOK_MAX_MS = 2_000;
+/** An election is over by then; a full disk, a quota or a changed password is not. */
+const WRITES_FAIL_MS = 15_000;
+const KEPT_SECONDS = 3_600;
 
-/** The service's own database: opened as soon as it can be, ready once its indexes were read back as unique. */
+/** That a process could write: the newest one of each. */
+interface Heartbeat {
+  _id: string;
+  at: Date;
+}
+
+/** The service's own database: opened as soon as it can be, ready once its indexes were read back as unique, and while it takes writes. */
 export class Database {
-  #ready = false;
   readonly #connection: Connection;
   readonly #uri: string;
+  readonly #clock: Clock;
   readonly #host: Host;
+  readonly #heartbeats: Model<Heartbeat>;
+  readonly #id: string;
+  #opened = false;
+  #wroteAtMs = 0;
 
-  constructor(connection: Connection, uri: string, host: Host) {
+  constructor(connection: Connection, uri: string, clock: Clock, host: Host) {
     this.#connection = connection;
     this.#uri = uri;
+    this.#clock = clock;
     this.#host = host;
+    this.#id = host.randomBytes(8).toString('hex');
+    this.#heartbeats = connection.model<Heartbeat>(
+      'Heartbeat',
+      new Schema<Heartbeat>({ _id: String, at: Date }, { collection: 'heartbeats', versionKey: false, strict: 'throw' }).index(
+        { at: 1 },
+        { expireAfterSeconds: KEPT_SECONDS },
+      ),
+    );
   }
 
-  /** Tries until it stands; then makes and reads the indexes. */
+  /** Tries until it stands; then makes and reads the indexes, and from then on looks again and again whether it takes writes. */
   async open(lifecycle: Lifecycle): Promise<void> {
     while (lifecycle.accepting) {
       try {
@@ -25,23 +50,54 @@ export class Database {
         await this.#connection.openUri(this.#uri, connectionOptions);
         await this.#connection.asPromise();
         await ensureIndexes(this.#connection);
-        this.#ready = true;
-        return;
+        await this.#look();
+        this.#opened = true;
+        break;
       } catch (error) {
         log.warn({ err: error }, 'the database is not ready; trying again');
         await this.#host.sleep(RETRY_MS);
       }
     }
+    let failing = false;
+    let differs = false;
+    lifecycle.repeat(
+      () => (failing ? RETRY_MS : LOOK_MS) * (0.5 + this.#host.random()),
+      async () => {
+        try {
+          await this.#look();
+          failing = false;
+          if (!this.#clock.good && !differs)
+            log.error('the clock differs from that of the database: nothing is decided until it is set');
+          differs = !this.#clock.good;
+        } catch (error) {
+          if (!failing) log.error({ err: error }, 'the database takes no writes');
+          failing = true;
+        }
+      },
+    );
+  }
+
+  /** Asks for the time, taken at the middle of the question, and writes. */
+  async #look(): Promise<void> {
+    const beganMs = this.#host.monotonicMs();
+    const { localTime } = await this.#connection.getClient().db('admin').command({ hello: 1 });
+    const endedMs = this.#host.monotonicMs();
+    // What was longer under way than that says too little.
+    if (endedMs - beganMs < LOOK_MAX_MS) this.#clock.set(localTime, (beganMs + endedMs) / 2);
+    await this.#heartbeats.updateOne({ _id: this.#id }, { $set: { at: this.#clock.now() } }, { upsert: true });
+    this.#wroteAtMs = this.#host.monotonicMs();
   }
 
   /** True once the unique indexes were read back: before, nothing may be written. */
-  get ready(): boolean {
-    return this.#ready;
+  get opened(): boolean {
+    return this.#opened;
   }
 
-  /** Throws with the reason if the database cannot take work. */
-  async check(): Promise<void> {
-    if (!this.#ready) throw new Error('indexes not read back yet');
-    await this.#connection.db?.command({ ping: 1 });
+  /** Why it cannot take work now; undefined if it can. */
+  get problem(): string | undefined {
+    if (!this.#opened) return 'its indexes were not read back yet';
+    if (this.#host.monotonicMs() - this.#wroteAtMs > WRITES_FAIL_MS) return `it took no write for ${WRITES_FAIL_MS / 1000} s`;
+    if (!this.#clock.good) return 'its clock and the one here differ';
+    return undefined;
   }
 }

@@ -5,7 +5,7 @@ import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
 import { getConnectionToken, MongooseModule } from '@nestjs/mongoose';
 import { TerminusModule } from '@nestjs/terminus';
 import type { Asker } from '#libs/contracts';
-import { Bus, NatsLink, PassOn, RpcClient, RpcServer, Unavailable } from '#libs/messaging';
+import { Bus, NatsLink, PassOn, RpcClient, RpcServer } from '#libs/messaging';
 import { connectionOptions, uriProblems } from '#libs/mongo';
 import {
   type commonSettings,
@@ -23,6 +23,7 @@ import {
 } from '#libs/process';
 import type { Connection } from 'mongoose';
 import type { z } from 'zod';
+import { Clock } from './clock.ts';
 import { Database } from './database.ts';
 import { HealthController, type Need, NEEDS } from './health.controller.ts';
 import { SETTINGS } from './tokens.ts';
@@ -147,9 +148,7 @@ function settingsOrExit<Schema extends z.ZodObject>(schema: Schema): z.output<Sc
 }
 
 function rootOf(service: Service, { MONGODB_URI: uri }: Common, providers: Provider[], bus: Bus): DynamicModule {
-  const nats = () => {
-    if (!bus.connected) throw new Unavailable('NATS');
-  };
+  const nats = () => (bus.connected ? undefined : 'not connected');
   @Global()
   @Module({})
   class ServiceRoot {}
@@ -167,19 +166,20 @@ function rootOf(service: Service, { MONGODB_URI: uri }: Common, providers: Provi
         ? [
             {
               provide: Database,
-              useFactory: (connection: Connection, host: Host) => new Database(connection, uri, host),
-              inject: [getConnectionToken(), Host],
+              useFactory: (connection: Connection, clock: Clock, host: Host) => new Database(connection, uri, clock, host),
+              inject: [getConnectionToken(), Clock, Host],
             },
+            { provide: Clock, useFactory: (host: Host, metrics: Metrics) => new Clock(host, metrics), inject: [Host, Metrics] },
           ]
         : []),
       {
         provide: NEEDS,
         useFactory: (database?: Database) =>
-          new Map(service.needs.map((need) => [need, need === 'nats' ? nats : () => database?.check()] as const)),
+          new Map(service.needs.map((need) => [need, need === 'nats' ? nats : () => database?.problem] as const)),
         inject: uri ? [Database] : [],
       },
     ],
-    exports: [...providers.map(tokenOf), ...(uri ? [Database] : [])],
+    exports: [...providers.map(tokenOf), ...(uri ? [Database, Clock] : [])],
   };
 }
 

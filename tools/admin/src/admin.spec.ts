@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Phone, Town } from '#libs/testing';
+import { type Phone, Town, until } from '#libs/testing';
 import { run } from './admin.spec-helper.ts';
 
 let town: Town;
@@ -26,7 +26,7 @@ afterAll(async () => {
   await town?.close();
 }, 60_000);
 
-const admin = (args: string, change: Record<string, string> = {}) => run(args, { ...settings, ...change });
+const admin = (args: string | string[], change: Record<string, string> = {}) => run(args, { ...settings, ...change });
 
 describe('admin fund', () => {
   it('tops up a wallet once per id', async () => {
@@ -75,7 +75,9 @@ describe('admin fund', () => {
       { LEDGER_KEY: '/none' },
       "LEDGER_KEY: cannot read the key file /none: ENOENT: no such file or directory, open '/none'",
     ],
-    ['dead-letters list --limit 0', {}, 'must be a whole number from 1 to 100'],
+    ['dead-letters list --limit 0', {}, 'must be a whole number from 1 to 100000'],
+    ['dead-letters replay', {}, 'say which: ids as they are listed, --all, --reason or --older-than'],
+    ['dead-letters dismiss SM1 --all', {}, 'either ids, or --all, --reason and --older-than'],
   ])('refuses %s with %j and one line', async (args, change, line) => {
     expect(await admin(args, change as Record<string, string>)).toMatchObject({
       code: 1,
@@ -85,21 +87,69 @@ describe('admin fund', () => {
 });
 
 describe('admin dead-letters', () => {
-  it('lists them, and replays one', async () => {
+  const inbox = () => town.db('sms-gateway').collection('inbox');
+  const outbox = () => town.db('sms-gateway').collection('outbox');
+  const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000);
+  const idOf = (document: object | null) => (document as { _id: string } | null)?._id ?? '';
+
+  it('says that there are none', async () => {
     expect(await admin('dead-letters list')).toEqual({ code: 0, printed: 'no dead letters\n' });
-    const none = { code: 1, printed: 'there is no dead letter SM1 in the inbox\n' };
-    expect(await admin('dead-letters replay inbox SM1')).toEqual(none);
+    expect(await admin('dead-letters replay SM1')).toEqual({ code: 1, printed: '0 dead letters driven again\n' });
+    expect(await admin('dead-letters replay --all')).toEqual({ code: 1, printed: '0 dead letters driven again\n' });
+  });
+
+  it('lists them without numbers, and replays one', async () => {
     // What was answered before is found again by each step: nothing new comes of it.
     const dead = { reason: 'a fault', at: new Date() };
-    const inbox = town.db('sms-gateway').collection('inbox');
-    const sms = await inbox.findOneAndUpdate({}, { $set: { dead, tries: 10 } });
-    expect((await admin('dead-letters list')).printed).toMatch(new RegExp(`^inbox  ${sms?._id}  since .*, 10 tries: a fault\n`));
-    expect(await admin(`dead-letters replay inbox ${sms?._id}`)).toEqual({
-      code: 0,
-      printed: `inbox ${sms?._id} is driven again\n`,
-    });
+    const sms = await inbox().findOneAndUpdate({}, { $set: { dead, tries: 10 } });
+    const id = idOf(sms);
+    const { printed } = await admin('dead-letters list');
+    expect(printed).toMatch(new RegExp(`^inbox  ${id}  \\+2547\\*{4}\\d{4}  since .*, 10 tries: a fault\n`));
+    expect(printed).not.toMatch(/\d{9,}\b/);
+    expect(await admin(`dead-letters replay ${id}`)).toEqual({ code: 0, printed: '1 dead letter driven again\n' });
     await town.checkInvariants();
   }, 60_000);
+
+  it('replays many by reason and by age, page by page, and leaves what was refused for good', async () => {
+    const texts = await outbox().find().toArray();
+    const [template] = texts;
+    if (!template) throw new Error('no text');
+    // Texts that have arrived: a replay finds them in the provider's list, and sends none again.
+    const letter = (n: number, reason: string, at: Date, more: object = {}) => {
+      const { nextTryAt: _, ...text } = template;
+      const own = { _id: `SMletter${n}:answer:${template['to']}`, callbackId: `letter${n}`, sid: `SMletter${n}` };
+      return { ...text, ...own, state: 'queued', dropAt: new Date(0), tries: 20, dead: { reason, at }, ...more } as never;
+    };
+    const many = Array.from({ length: 250 }, (_, n) => letter(n, 'the provider is mad', hoursAgo(3)));
+    await outbox().insertMany([
+      ...many,
+      letter(250, 'a fault', hoursAgo(1)),
+      letter(251, 'provider error 21610', hoursAgo(5), { state: 'failed' }),
+    ]);
+
+    const listed = (await admin('dead-letters list --limit 1000')).printed.split('\n');
+    expect(listed.filter((line) => line.startsWith('outbox'))).toHaveLength(252);
+    expect(listed.join('\n')).not.toMatch(/\+\d{9,}/);
+    expect((await admin('dead-letters list --limit 3')).printed).toContain('only the first 3: --limit shows more');
+    expect((await admin('dead-letters list --older-than 4')).printed).toMatch(/^outbox  letter251 .*\n[^o]*$/);
+
+    expect(await admin(['dead-letters', 'dismiss', '--older-than', '2', '--reason', 'the provider is sad'])).toMatchObject({
+      code: 1,
+    });
+    expect(await admin(['dead-letters', 'replay', '--reason', 'the provider is mad'])).toEqual({
+      code: 0,
+      printed: '250 dead letters driven again\n',
+    });
+    expect(await admin('dead-letters replay --all')).toEqual({ code: 0, printed: '1 dead letter driven again\n' });
+    expect(await admin('dead-letters dismiss letter251')).toEqual({ code: 0, printed: '1 dead letter put away\n' });
+    expect(await admin('dead-letters list')).toEqual({ code: 0, printed: 'no dead letters\n' });
+    // Their time was over long ago.
+    await until(async () => (await outbox().countDocuments({ _id: /^SMletter/, state: 'dropped' })) === 251, {
+      timeoutMs: 30_000,
+      what: () => 'the letters to be dropped',
+    });
+    await outbox().deleteMany({ _id: /^SMletter/ as never });
+  }, 120_000);
 });
 
 describe('admin check-database', () => {

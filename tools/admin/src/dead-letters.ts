@@ -1,18 +1,87 @@
-import { ListDeadLetters, ReplayDeadLetter, type RequestOf } from '#libs/contracts';
+import {
+  DismissDeadLetters,
+  LetterBox,
+  ListDeadLetters,
+  ReplayDeadLetters,
+  type ResponseOf,
+  type WhichLetters,
+} from '#libs/contracts';
+import type { RpcClient } from '#libs/messaging';
 import { asking } from './services.ts';
+import { Problem } from './settings.ts';
 
-/** Prints what was given up after its counted tries, oldest first. */
-export async function listDeadLetters(limit: number): Promise<void> {
-  const { letters } = await asking((services) => services.ask(ListDeadLetters, { limit }));
-  for (const { what, id, reason, tries, since } of letters) {
-    console.log(`${what}  ${id}  since ${since.toISOString()}, ${tries} tries: ${reason}`);
-  }
-  console.log(letters.length === 0 ? 'no dead letters' : 'replay one with: dead-letters replay <what> <id>');
+const PAGE = 100;
+const HOUR_MS = 3_600_000;
+
+/** As an operator says which. */
+export interface Which {
+  box?: LetterBox;
+  all?: boolean;
+  reason?: string;
+  /** Hours. */
+  olderThan?: number;
 }
 
-/** Drives a dead letter again. False if there is none of that id. */
-export async function replayDeadLetter(what: RequestOf<typeof ReplayDeadLetter>['what'], id: string): Promise<boolean> {
-  const { result } = await asking((services) => services.ask(ReplayDeadLetter, { what, id }));
-  console.log(result === 'replayed' ? `${what} ${id} is driven again` : `there is no dead letter ${id} in the ${what}`);
-  return result === 'replayed';
+/** Prints what was given up after its counted tries, the oldest first. */
+export async function listDeadLetters(which: Which & { limit: number }): Promise<void> {
+  let shown = 0;
+  await asking(async (services) => {
+    for (const box of boxesOf(which)) {
+      for await (const { id, number, event, reason, tries, since } of lettersIn(services, criteriaOf(box, which))) {
+        if (shown === which.limit) return console.log(`only the first ${which.limit}: --limit shows more`);
+        shown++;
+        const what = [box, id, number, event].filter((part) => part !== undefined).join('  ');
+        console.log(`${what}  since ${since.toISOString()}, ${tries} tries: ${reason}`);
+      }
+    }
+    return undefined;
+  });
+  console.log(shown === 0 ? 'no dead letters' : 'drive them again: dead-letters replay; put them away: dead-letters dismiss');
+}
+
+/** Drives dead letters again, or puts them away. False if none of what was named is one. */
+export async function moveDeadLetters(move: 'replay' | 'dismiss', ids: string[], which: Which): Promise<boolean> {
+  const some = which.all || which.reason !== undefined || which.olderThan !== undefined;
+  if (ids.length === 0 && !some) throw new Problem(`say which: ids as they are listed, --all, --reason or --older-than`);
+  if (ids.length > 0 && some) throw new Problem('either ids, or --all, --reason and --older-than');
+  const contract = move === 'replay' ? ReplayDeadLetters : DismissDeadLetters;
+  let moved = 0;
+  await asking(async (services) => {
+    for (const box of boxesOf(which)) {
+      for (let more = true; more;) {
+        const answer = await services.ask(contract, { ...criteriaOf(box, which), ...(ids.length > 0 ? { ids } : {}) });
+        moved += answer.done;
+        // What changed by itself meanwhile is not asked for again and again.
+        more = answer.more && answer.done > 0;
+      }
+    }
+  });
+  console.log(`${moved} ${moved === 1 ? 'dead letter' : 'dead letters'} ${move === 'replay' ? 'driven again' : 'put away'}`);
+  return moved > 0;
+}
+
+const boxesOf = ({ box }: Which): readonly LetterBox[] => (box ? [box] : LetterBox.options);
+
+const criteriaOf = (box: LetterBox, { reason, olderThan }: Which): WhichLetters => ({
+  box,
+  ...(reason === undefined ? {} : { reason }),
+  ...(olderThan === undefined ? {} : { until: new Date(Date.now() - olderThan * HOUR_MS) }),
+});
+
+/** All letters, page by page. */
+async function* lettersIn(services: RpcClient, which: WhichLetters) {
+  let from: { since?: Date; skip?: number } = {};
+  for (;;) {
+    const { letters }: ResponseOf<typeof ListDeadLetters> = await services.ask(ListDeadLetters, {
+      ...which,
+      ...from,
+      limit: PAGE,
+    });
+    yield* letters;
+    const since = letters.at(-1)?.since;
+    if (letters.length < PAGE || !since) return;
+    const isLast = (at: Date | undefined) => at?.getTime() === since.getTime();
+    const skip = letters.filter((letter) => isLast(letter.since)).length + (isLast(from.since) ? (from.skip ?? 0) : 0);
+    from = { since, skip };
+  }
 }

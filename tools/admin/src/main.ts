@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import { log } from '#libs/process';
-import { Argument, Command, InvalidArgumentError } from 'commander';
+import { LetterBox } from '#libs/contracts';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { backUp } from './backup.ts';
 import { checkDatabase } from './check-database.ts';
-import { listDeadLetters, replayDeadLetter } from './dead-letters.ts';
+import { listDeadLetters, moveDeadLetters, type Which } from './dead-letters.ts';
 import { fund } from './fund.ts';
 import { restore } from './restore.ts';
 import { Problem } from './settings.ts';
@@ -69,19 +70,31 @@ program
 
 const deadLetters = program
   .command('dead-letters')
-  .description('what the gateway gave up after its counted tries')
+  .description('what the gateway gave up after many tries over hours, and what the provider refused for good')
   .addHelpText('after', '\nSettings: NATS_URL, NATS_CREDS, NATS_CA.');
-deadLetters
-  .command('list')
-  .description('list them, without their texts and numbers')
-  .option('--limit <n>', 'at most so many, 1 to 100', wholeNumber(100), 100)
-  .action(async ({ limit }: { limit: number }) => listDeadLetters(limit));
-deadLetters
-  .command('replay')
-  .description('drive one again; harmless to repeat')
-  .addArgument(new Argument('<what>', 'where it lies').choices(['inbox', 'outbox']))
-  .argument('<id>', 'as it is listed')
-  .action(async (what: 'inbox' | 'outbox', id: string) => exitBy(await replayDeadLetter(what, id)));
+const which = (command: Command) =>
+  command
+    .addOption(new Option('--box <box>', 'only SMS that came (inbox), or only texts to send (outbox)').choices(LetterBox.options))
+    .option('--reason <reason>', 'only those given up for just this reason, as it is listed')
+    .option('--older-than <hours>', 'only those given up so many hours ago or longer', wholeNumber(100_000));
+which(deadLetters.command('list').description('list them, the oldest first, without their texts and numbers'))
+  .option('--limit <n>', 'at most so many, 1 to 100000', wholeNumber(100_000), 100)
+  .action(async (options: Which & { limit: number }) => listDeadLetters(options));
+for (const [move, description] of [
+  ['replay', 'drive them again; harmless to repeat'],
+  ['dismiss', 'put them away: nothing more is done for them'],
+] as const) {
+  which(deadLetters.command(move).description(description))
+    .argument('[ids...]', 'as they are listed')
+    .option('--all', 'all of them')
+    .addHelpText(
+      'after',
+      move === 'replay'
+        ? '\nWhat the provider refused for good is replayed only by its id or its --reason. Exit code 1 if there was none.'
+        : '\nExit code 1 if there was none.',
+    )
+    .action(async (ids: string[], options: Which) => exitBy(await moveDeadLetters(move, ids, options)));
+}
 
 await program.parseAsync().catch((error: unknown) => {
   console.error(error instanceof Problem ? error.message : error);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Message, minorUnits, OpenRefusal, PaymentStatus, RefusalReason } from '#libs/contracts';
+import { Message, minorUnits, OpenRefusal, PaymentStatus, EndReason } from '#libs/contracts';
 import type { Currency, MessageOf, Msisdn, Ref, Sealed } from '#libs/contracts';
 import * as fc from 'fast-check';
 import { SegmentedMessage } from 'sms-segments-calculator';
@@ -146,11 +146,9 @@ const LONGEST: { [Type in Message['type']]: MessageOf<Type>[] } = {
   paid: messages('paid', { payee: person, amount: money, fee: money, balance: money, ref }),
   received: messages('received', { payer: person, amount: money, memo, balance: money, ref }),
   not_paid: ways.flatMap((way) =>
-    RefusalReason.options.flatMap((reason) => messages('not_paid', { way, payee: person, amount: money, reason, ref })),
+    EndReason.options.flatMap((reason) => messages('not_paid', { way, payee: person, amount: money, reason, ref })),
   ),
-  not_received: RefusalReason.options.flatMap((reason) =>
-    messages('not_received', { payer: person, amount: money, reason, ref }),
-  ),
+  not_received: EndReason.options.flatMap((reason) => messages('not_received', { payer: person, amount: money, reason, ref })),
   not_opened: [money, minorUnits(0n)].flatMap((fee) =>
     ways.flatMap((way) =>
       OpenRefusal.options.flatMap((reason) =>
@@ -176,7 +174,7 @@ const LONGEST: { [Type in Message['type']]: MessageOf<Type>[] } = {
   ),
   status: roles.flatMap((role) =>
     PaymentStatus.options.flatMap((status) =>
-      [undefined, ...RefusalReason.options].flatMap((reason) =>
+      [undefined, ...EndReason.options].flatMap((reason) =>
         messages('status', { role, other: person, amount: money, status, reason: status === 'failed' ? reason : undefined, ref }),
       ),
     ),

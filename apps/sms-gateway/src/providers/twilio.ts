@@ -1,6 +1,7 @@
 import { Agent } from 'node:http';
 import type { Msisdn } from '#libs/contracts';
 import { Injectable, Inject } from '@nestjs/common';
+import { Unavailable } from '#libs/messaging';
 import { SETTINGS } from '#libs/service';
 import twilio from 'twilio';
 import type { Settings } from '../settings.ts';
@@ -9,6 +10,8 @@ const TWILIO = 'https://api.twilio.com';
 /** Twilio's bound on ValidityPeriod. */
 const VALIDITY_MAX_S = 36_000;
 const TIMEOUT_MS = 10_000;
+/** A page of the list has at most so many (twilio.com/docs/usage/twilios-response); nobody gets more in the time in question. */
+const LISTED_MAX = 1_000;
 /** Clocks differ, and `date_created` has whole seconds. */
 const CLOCK_SLACK_MS = 5_000;
 
@@ -62,7 +65,9 @@ export class Twilio {
         body,
         statusCallback: callbackUrl,
         ...(from.startsWith('MG') ? { messagingServiceSid: from } : { from }),
-        ...(validitySeconds ? { validityPeriod: Math.max(1, Math.min(VALIDITY_MAX_S, Math.floor(validitySeconds))) } : {}),
+        ...(validitySeconds !== undefined
+          ? { validityPeriod: Math.max(1, Math.min(VALIDITY_MAX_S, Math.floor(validitySeconds))) }
+          : {}),
       });
       return { result: 'accepted', sid: message.sid };
     } catch (error) {
@@ -70,14 +75,18 @@ export class Twilio {
     }
   }
 
-  /** The SIDs of messages to `to` created since `since` whose body ends with ours (a trial account puts words before it), newest first. */
+  /**
+   * The SIDs of messages to `to` created since `since` whose body ends with ours (a trial account puts words before it), the
+   * oldest first: so of several texts in the same words each finds its own, or one as good.
+   * Throws `Unavailable` if the provider does not show its list.
+   */
   async find(to: Msisdn, since: Date, body: string): Promise<string[]> {
-    const messages = await this.client.messages.list({
-      to,
-      dateSentAfter: new Date(since.getTime() - CLOCK_SLACK_MS),
-      limit: 200,
+    // One page, and not by `dateSent`, which a message that waits in Twilio's queue does not have yet.
+    const messages = await this.client.messages.list({ to, limit: LISTED_MAX, pageSize: LISTED_MAX }).catch((error: unknown) => {
+      throw new Unavailable("the provider's list", { cause: error });
     });
     return messages
+      .toReversed()
       .filter((message) => message.dateCreated.getTime() >= since.getTime() - CLOCK_SLACK_MS && message.body.endsWith(body))
       .map((message) => message.sid);
   }

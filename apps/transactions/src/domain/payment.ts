@@ -9,7 +9,7 @@ import type {
   Person,
   Recipient,
   Ref,
-  RefusalReason,
+  EndReason,
   TransferAnswer,
 } from '#libs/contracts';
 import type { CodeDigits } from './guessing.ts';
@@ -46,7 +46,7 @@ export type Standing =
   | { state: 'awaiting_confirmation' }
   | { state: 'awaiting_approval' }
   | { state: 'completed'; payerBalance: bigint; payeeBalance: bigint; closedBy: Cause }
-  | { state: 'failed'; reason: RefusalReason; closedBy: Cause }
+  | { state: 'failed'; reason: EndReason; closedBy: Cause }
   | { state: 'declined'; closedBy: Cause }
   | { state: 'cancelled'; closedBy: Cause }
   | { state: 'expired'; closedBy: Cause };
@@ -74,6 +74,8 @@ export type Input =
   | { type: 'right_code'; cause: Cause }
   | { type: 'no'; by: 'payer' | 'payee'; cause: Cause }
   | { type: 'time_is_up'; cause: Cause }
+  /** Somebody guesses at the payer's codes: this one gets nine digits. */
+  | { type: 'code_guessed' }
   | { type: 'ledger_answered'; answer: TransferAnswer };
 
 /** A question to the ledger, which decides between paying and ending: both ask it under the same transfer id. */
@@ -84,11 +86,11 @@ export type Question =
 /** What people are told about a payment: the types of the messages, stored untold with the state that they tell. */
 export type Tale = 'quote' | 'request_sent' | 'request' | 'paid' | 'received' | 'not_paid' | 'not_received' | 'not_opened';
 
-/** `standing` is all that changes. */
+/** `changes` is all that changes; `untold` comes on top of what is untold already. */
 export type Decision =
   | { result: 'unchanged' }
   | { result: 'ask'; question: Question }
-  | { result: 'next'; payment: Payment; standing: Standing; untold: Tale[] };
+  | { result: 'next'; payment: Payment; changes: Standing | Pick<Terms, 'codeDigits'>; untold: Tale[] };
 
 /** What `input` makes of `payment`. Pure. `unchanged` is a normal answer: inputs come twice and late. Only the ledger's answer changes the state. */
 export function decide(payment: Payment, input: Input): Decision {
@@ -105,6 +107,15 @@ export function decide(payment: Payment, input: Input): Decision {
           };
         case 'time_is_up':
           return { result: 'ask', question: { type: 'refuse_transfer', reason: 'expired', cause: input.cause } };
+        case 'code_guessed':
+          return payment.codeDigits === 9
+            ? { result: 'unchanged' }
+            : {
+                result: 'next',
+                payment: { ...payment, codeDigits: 9 },
+                changes: { codeDigits: 9 },
+                untold: [taleOfCode(payment)],
+              };
         case 'ledger_answered':
           return closed(payment, input.answer);
         default:
@@ -131,13 +142,15 @@ function closed(payment: Payment, answer: TransferAnswer): Decision {
   const next = (standing: Standing, untold: Tale[]): Decision => ({
     result: 'next',
     payment: { ...terms, ...standing },
-    standing,
+    changes: standing,
     untold,
   });
   if (answer.result === 'made') {
     const { payerBalance, payeeBalance, cause } = answer;
     return next({ state: 'completed', payerBalance, payeeBalance, closedBy: cause }, ['paid', 'received']);
   }
+  if (answer.result === 'id_taken')
+    return next({ state: 'failed', reason: 'id_taken', closedBy: answer.cause }, talesOfEnd(terms));
   const { reason, cause } = answer;
   switch (reason) {
     case 'declined':
@@ -154,6 +167,8 @@ function closed(payment: Payment, answer: TransferAnswer): Decision {
       return reason satisfies never;
   }
 }
+
+const taleOfCode = ({ origin }: Payment): Tale => (origin === 'pay' ? 'quote' : 'request');
 
 // The payee of a payment that was only quoted never knew of it.
 function talesOfEnd(terms: Terms): Tale[] {
@@ -220,7 +235,7 @@ export function statusOf(payment: Payment): PaymentStatus {
 }
 
 /** Why it ended without money; undefined if it did not. */
-export function reasonOf(payment: Payment): RefusalReason | undefined {
+export function reasonOf(payment: Payment): EndReason | undefined {
   switch (payment.state) {
     case 'failed':
       return payment.reason;

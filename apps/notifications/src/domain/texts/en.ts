@@ -1,4 +1,4 @@
-import type { OpenRefusal, RefusalReason } from '#libs/contracts';
+import type { OpenRefusal, EndReason } from '#libs/contracts';
 import type { HistoryLine, OpenLine, Texts, Values } from './texts.ts';
 
 export const en: Texts = {
@@ -72,13 +72,15 @@ function notPaid({ way, reason }: Values['not_paid']): string {
       return way === 'pay' ? 'The code did not come in time. To pay after all, send it again.' : 'You did not answer in time.';
     case 'cancelled':
       return way === 'pay' ? 'You cancelled it.' : 'They withdrew it.';
+    case 'id_taken':
+      return 'Something is wrong on our side. You can send it again.';
     default:
       return reason satisfies never;
   }
 }
 
 /** Why the other one did not pay is theirs to tell. */
-const NOT_RECEIVED: Record<RefusalReason, string> = {
+const NOT_RECEIVED: Record<EndReason, string> = {
   insufficient_funds: 'Their payment did not go through. You can ask them again.',
   over_limit: 'Their payment did not go through. You can ask them again.',
   frozen: 'Their payment did not go through.',
@@ -87,6 +89,7 @@ const NOT_RECEIVED: Record<RefusalReason, string> = {
   declined: 'They declined it.',
   expired: 'They did not answer in time. You can ask them again.',
   cancelled: 'You withdrew it.',
+  id_taken: 'Something is wrong on our side. You can ask them again.',
 };
 
 const NOT_OPENED: Record<OpenRefusal, (values: Values['not_opened']) => string> = {

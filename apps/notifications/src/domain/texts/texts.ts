@@ -1,4 +1,4 @@
-import type { Message, MessageOf, OpenRefusal, PaymentStatus, RefusalReason } from '#libs/contracts';
+import type { Message, MessageOf, OpenRefusal, PaymentStatus, EndReason } from '#libs/contracts';
 
 type Way = MessageOf<'not_opened'>['way'];
 type Role = MessageOf<'status'>['role'];
@@ -30,15 +30,15 @@ export interface Values {
   request: { payee: string; amount: string; fee: string | undefined; memo: string; code: string; hours: number };
   paid: { payee: string; amount: string; balance: string; ref: string };
   received: { payer: string; amount: string; memo: string; balance: string; ref: string };
-  not_paid: { way: Way; payee: string; amount: string; reason: RefusalReason; ref: string };
-  not_received: { payer: string; amount: string; reason: RefusalReason; ref: string };
+  not_paid: { way: Way; payee: string; amount: string; reason: EndReason; ref: string };
+  not_received: { payer: string; amount: string; reason: EndReason; ref: string };
   not_opened: { way: Way; other: string; amount: string; fee: string | undefined; balance: string; reason: OpenRefusal };
   joined: { name: string; balance: string };
   already_joined: { name: string; balance: string };
   no_wallet: object;
   balance: { balance: string; held: string | undefined };
   history: { balance: string; lines: readonly HistoryLine[] };
-  status: { role: Role; other: string; amount: string; status: PaymentStatus; reason: RefusalReason | undefined; ref: string };
+  status: { role: Role; other: string; amount: string; status: PaymentStatus; reason: EndReason | undefined; ref: string };
   ref_unknown: { ref: string };
   open_list: { lines: readonly OpenLine[] };
   nothing_open: object;
