@@ -96,6 +96,30 @@ describe('the provider', () => {
     expect(await counted()).toMatch(/^smspay_dead_letters\{what="refused"\} 0$/m);
   });
 
+  it('may report a delivery after a text was given up: it is no dead letter then, and a replay does not send it again', async () => {
+    const phone = await town.joins({ name: 'Ada', balance: '10.00' });
+    outcomes.set(phone.number, ['accept_and_drop_reply']);
+    town.twilio.holdCallbacks();
+    await phone.sends('BAL');
+    await phone.receives(/^Balance KES 10\.00/);
+    const given = await lastTextTo(phone);
+    // As after six hours in which the list of the provider failed for this text alone.
+    await town
+      .db('sms-gateway')
+      .collection('outbox')
+      .updateOne(
+        { _id: given?._id },
+        { $set: { dead: { reason: "the provider's list", at: new Date() } }, $unset: { nextTryAt: 1, claim: 1 } },
+      );
+    expect((await town.operator.ask(ListDeadLetters, { box: 'outbox', limit: 100 })).letters).toHaveLength(1);
+    await town.twilio.releaseCallbacks();
+    const told = await lastTextTo(phone);
+    expect([told?.['state'], told?.['dead'], told?.['nextTryAt']]).toEqual(['delivered', undefined, undefined]);
+    expect(await town.operator.ask(ReplayDeadLetters, { box: 'outbox' })).toEqual({ done: 0, more: false });
+    expect(phone.texts().filter((text) => text.startsWith('Balance'))).toHaveLength(1);
+    expect(told?.['sends']).toHaveLength(1);
+  });
+
   it('may report deliveries early, late, doubled, shuffled and of texts that nobody knows: the state goes forward only (F6)', async () => {
     const phone = await town.joins({ name: 'Ada', balance: '10.00' });
     town.twilio.holdCallbacks();

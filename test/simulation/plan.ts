@@ -255,8 +255,11 @@ function pauses(make: Maker): void {
   make.processes = { 'sms-gateway': 2, transactions: 2, wallet: 2, notifications: 2 };
   make.life(make.chance.whole(40, 120));
   const service = make.chance.pick(['sms-gateway', 'sms-gateway', 'transactions'] as const);
-  for (let count = make.chance.whole(4, 16); count > 0; count--)
-    make.add(make.some(), { do: 'pause', ...make.trap(service), forMs: make.chance.whole(5, 60) * SECOND });
+  for (let count = make.chance.whole(4, 16); count > 0; count--) {
+    const trap = make.trap(service);
+    if (service === 'sms-gateway' && make.chance.is(0.5)) trap.at = 'after smspay_sms_gateway.outbox updateOne';
+    make.add(make.some(), { do: 'pause', ...trap, forMs: make.chance.whole(5, 60) * SECOND });
+  }
   const faults = { lostReplies: 0.3, callbacksLost: make.chance.pick([0.5, 1]), broken: make.chance.pick([0.2, 0.5]) };
   make.add(2 * SECOND, { do: 'provider', faults, forMs: make.lastMs });
 }
@@ -340,6 +343,8 @@ function longOutage(make: Maker): void {
     { do: 'service_fails', service: make.chance.pick(['wallet', 'transactions', 'notifications']), forMs },
     { do: 'database_refuses', code: make.chance.pick([18, 13, 14_031, 8_000, 16_500]), forMs },
     { do: 'provider', faults: { listFails: true, lostReplies: 1, callbacksLost: 1 }, forMs },
+    // A report that comes when a text was given up.
+    { do: 'provider', faults: { listFails: true, lostReplies: 1, callbackMs: 3 * MINUTE }, forMs },
     { do: 'provider', faults: make.chance.pick([{ broken: 1 }, { refused: 1 }, { tooMany: 1 }, { hangs: 1 }]), forMs },
   ]);
   make.add(atMs, fault);
