@@ -63,7 +63,9 @@ async function one(seed: number, { steps, all = false }: Options): Promise<numbe
   const plan = steps ? withSteps(whole, steps) : whole;
   const ending = await new World(plan, { kept: true }).live();
   for (const line of all ? ending.story : shortened(ending.story, ending.broken)) console.log(line);
-  console.log(`${ending.sms} SMS, ${ending.steps} events, ${Math.round(ending.ms / 1000)} s of virtual time`);
+  console.log(
+    `${ending.sms} SMS and ${ending.texts} texts to people, ${ending.steps} events, ${Math.round(ending.ms / 1000)} s of virtual time`,
+  );
   for (const broken of ending.broken) console.log(styleText('red', `BROKEN ${broken}`));
   return ending.broken.length > 0 ? 1 : 0;
 }
@@ -72,16 +74,19 @@ async function one(seed: number, { steps, all = false }: Options): Promise<numbe
 async function many({ seeds, from = Date.now() % 1_000_000_000, brief, jobs }: Options): Promise<number> {
   const beganMs = performance.now();
   let saidMs = beganMs;
-  let [lives, sms, virtualMs] = [0, 0, 0];
+  let [lives, sms, texts, virtualMs] = [0, 0, 0, 0];
   const said = () => {
     const seconds = (performance.now() - beganMs) / 1000;
     const hours = (virtualMs / 3_600_000).toFixed(1);
-    const speed = `${Math.round(sms / seconds)} SMS/s on ${jobs === 1 ? 'one core' : `${jobs} cores`}`;
-    console.log(`${lives} worlds from seed ${from}: ${sms} SMS, ${hours} h of virtual time in ${seconds.toFixed(0)} s: ${speed}`);
+    const speed = `${Math.round((sms + texts) / seconds)} SMS/s on ${jobs === 1 ? 'one core' : `${jobs} cores`}`;
+    console.log(
+      `${lives} worlds from seed ${from}: ${sms} SMS from people, ${texts} to them, ${hours} h of virtual time in ${seconds.toFixed(0)} s: ${speed}`,
+    );
   };
   const broken = await lived(from, seeds, jobs, (ending) => {
     lives++;
     sms += ending.sms;
+    texts += ending.texts;
     virtualMs += ending.ms;
     if (brief || performance.now() - saidMs < SAY_EVERY_MS) return;
     saidMs = performance.now();
@@ -94,7 +99,7 @@ async function many({ seeds, from = Date.now() % 1_000_000_000, brief, jobs }: O
   return 1;
 }
 
-type Lived = Pick<Ending, 'broken' | 'sms' | 'ms'>;
+type Lived = Pick<Ending, 'broken' | 'sms' | 'texts' | 'ms'>;
 
 /** Lets worlds live, `jobs` of them at a time; stops at one that breaks. */
 async function lived(
@@ -137,7 +142,9 @@ async function lived(
 /** One of several at work: lets the worlds live that it is told. */
 function work(): Promise<number> {
   process.on('message', (seed: number) => {
-    void new World(planOf(seed)).live().then(({ broken, sms, ms }) => process.send?.({ seed, ending: { broken, sms, ms } }));
+    void new World(planOf(seed))
+      .live()
+      .then(({ broken, sms, texts, ms }) => process.send?.({ seed, ending: { broken, sms, texts, ms } }));
   });
   return new Promise((resolve) => process.once('disconnect', () => resolve(0)));
 }

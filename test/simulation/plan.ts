@@ -253,11 +253,13 @@ function crashes(make: Maker): void {
 /** Processes stand still between what they claim and what they do with it, while others go on. */
 function pauses(make: Maker): void {
   make.processes = { 'sms-gateway': 2, transactions: 2, wallet: 2, notifications: 2 };
+  make.lastMs = make.chance.whole(2, 6) * MINUTE;
   make.life(make.chance.whole(40, 120));
   const service = make.chance.pick(['sms-gateway', 'sms-gateway', 'transactions'] as const);
   for (let count = make.chance.whole(4, 16); count > 0; count--) {
     const trap = make.trap(service);
-    if (service === 'sms-gateway' && make.chance.is(0.5)) trap.at = 'after smspay_sms_gateway.outbox updateOne';
+    if (service === 'sms-gateway' && make.chance.is(0.7))
+      Object.assign(trap, { at: 'after smspay_sms_gateway.outbox updateOne SM', places: make.chance.whole(0, 8) });
     make.add(make.some(), { do: 'pause', ...trap, forMs: make.chance.whole(5, 60) * SECOND });
   }
   const faults = { lostReplies: 0.3, callbacksLost: make.chance.pick([0.5, 1]), broken: make.chance.pick([0.2, 0.5]) };

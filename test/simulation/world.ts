@@ -72,6 +72,8 @@ export interface Ending {
   story: readonly string[];
   /** SMS that people sent. */
   sms: number;
+  /** SMS that the provider took for people. */
+  texts: number;
   /** Events of the world. */
   steps: number;
   /** Virtual time that passed. */
@@ -104,6 +106,7 @@ export class World {
   /** Since when what is under way is, after all faults have ended. */
   #since = new Map<string, number>();
   #sms = 0;
+  #texts = 0;
 
   constructor(plan: Plan, { kept = false }: { kept?: boolean } = {}) {
     this.#plan = plan;
@@ -171,6 +174,7 @@ export class World {
       broken: this.#model.broken,
       story: this.#story.lines,
       sms: this.#sms,
+      texts: this.#texts,
       steps: this.#scheduler.steps,
       ms: this.#scheduler.nowMs - START_MS,
     };
@@ -207,6 +211,7 @@ export class World {
         if (this.#poisoning.delete(message.from)) this.#poison.add(message.sid);
       }
       if (message.direction !== 'outbound-api' || message.status !== 'queued') return;
+      this.#texts++;
       this.#model.posted(message);
       look();
     });
