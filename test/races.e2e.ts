@@ -61,4 +61,54 @@ describe('any two events on one payment', () => {
     expect(ada.texts().filter((text) => text.startsWith('Not paid'))).toHaveLength(4);
     expect(await cents(ada)).toBe(0);
   });
+
+  it('open no sixth payment, and ask no sixth time, of thirty at once', async () => {
+    const ada = await town.joins({ name: 'Ada', balance: '900.00' });
+    const askers = await Promise.all(Array.from({ length: 6 }, (_, index) => town.joins({ name: `Ben ${'ABCDEF'[index]}` })));
+    const opened = (phone: Phone, text: string) => phone.texts().filter((body) => body.startsWith(text)).length;
+    const [ben] = askers as [Phone];
+    await Promise.all(Array.from({ length: 30 }, (_, index) => ada.sends(`PAY ${index + 1} ${ben.number}`)));
+    await Promise.all(askers.flatMap((asker) => [1, 2, 3, 4, 5].map((amount) => asker.sends(`ASK ${amount} ${ada.number}`))));
+    await town.checkInvariants();
+    expect([opened(ada, 'Pay '), opened(ada, 'Not paid: too many')]).toEqual([5, 25]);
+    expect(ada.texts().filter((body) => body.includes('asks you for'))).toHaveLength(5);
+    expect(askers.reduce((sum, asker) => sum + opened(asker, 'Not asked: too many'), 0)).toBe(25);
+  });
+
+  it('help once, of thirty who are not understood at once', async () => {
+    const ada = await town.joins({ name: 'Ada' });
+    const before = ada.texts().length;
+    await Promise.all(Array.from({ length: 30 }, () => ada.sends('what?')));
+    await town.checkInvariants();
+    expect(ada.texts().length - before).toBe(1);
+  });
+
+  it('compare five codes of sixty at once', async () => {
+    const guesses = town.db('transactions').collection<{ _id: string; smsId: string }>('guesses');
+    const tickets = new Set<string>();
+    const watched = guesses.watch([{ $match: { operationType: 'insert' } }]);
+    watched.on('change', (change) => change.operationType === 'insert' && tickets.add(change.fullDocument.smsId));
+    for (let burst = 0; burst < 4; burst++) {
+      const ada = await town.joins({ name: 'Ada', balance: '100.00' });
+      const ben = await town.joins({ name: 'Ben' });
+      await ada.sends(`PAY 5 ${ben.number}`);
+      const [, code = ''] = await ada.receives(QUOTE);
+      const wrong = (index: number) => String((Number(code) + index) % 1_000_000).padStart(6, '0');
+      const right = `SM${burst}`.padEnd(34, '0');
+      await Promise.all(
+        Array.from({ length: 60 }, (_, index) =>
+          index === 29 ? ada.sends(code, { messageSid: right }) : ada.sends(wrong(index + 1)),
+        ),
+      );
+      await town.checkInvariants();
+      const taken = await guesses.find({ _id: new RegExp(`^\\${ada.number}:`) }).toArray();
+      const inAnHour = Map.groupBy(taken, ({ _id }) => _id.slice(0, _id.lastIndexOf(':')));
+      expect(Math.max(...[...inAnHour.values()].map((of) => of.length))).toBe(5);
+      // Right or not, it counts only if it was one of the five.
+      const isPaid = ada.texts().some((text) => text.startsWith('Paid'));
+      if (isPaid) expect(tickets).toContain(right);
+      expect(await cents(ben)).toBe(isPaid ? 500 : 0);
+    }
+    await watched.close();
+  });
 });
