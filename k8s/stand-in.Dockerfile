@@ -5,9 +5,9 @@ ARG BASE=python:3.12-slim-bookworm
 FROM ${BASE}
 # On a base without Python: Debian's.
 RUN python3 -m pip --version || { apt-get update && apt-get install -y --no-install-recommends python3-pip && rm -rf /var/lib/apt/lists/*; }
-COPY libs/servers/secantusdb.txt /opt/
+COPY libs/dev-servers/secantusdb.txt /opt/
 RUN python3 -m pip install --no-cache-dir --require-hashes --only-binary=:all: --no-deps --target /opt/secantusdb -r /opt/secantusdb.txt
-COPY --chmod=755 libs/servers/secantusdb.py /usr/local/bin/mongod
+COPY --chmod=755 libs/dev-servers/secantusdb.py /usr/local/bin/mongod
 ENV PYTHONPATH=/opt/secantusdb
 USER 1000:1000
 ENTRYPOINT []

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Asker, ASKERS, CONTRACTS, inboxPrefix, permissionsOf, TRIED_SUBJECTS } from '#libs/contracts';
 import { natsOptions, refusedOf } from '#libs/messaging';
-import { natsCredentials, type NatsServer, startNats } from '#libs/servers';
+import { natsCredentials, type NatsServer, startNats } from '#libs/dev-servers';
 import { connect } from '@nats-io/transport-node';
 
 describe('a credential', () => {

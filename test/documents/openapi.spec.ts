@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, expect, it } from '@jest/globals';
-import { DatabaseReadyGuard, HealthController, Metrics, realHost } from '#libs/service';
+import { DatabaseReadyGuard, HealthController } from '#libs/nest-service';
+import { Metrics, realHost } from '#libs/runtime';
 import { keepDocument } from '#libs/testing';
 import type { INestApplication, Type } from '@nestjs/common';
 import { GUARDS_METADATA, HEADERS_METADATA, MODULE_METADATA } from '@nestjs/common/constants.js';
@@ -21,7 +22,7 @@ type Operation = NonNullable<OpenAPIObject['paths'][string]['post']>;
 const FORM = 'application/x-www-form-urlencoded';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
-const comments = commentsOf('apps/sms-gateway/src/*.controller.ts', 'libs/service/src/health.controller.ts');
+const comments = commentsOf('apps/sms-gateway/src/*.controller.ts', 'libs/nest-service/src/health.controller.ts');
 const controllers: Type[] = [...Reflect.getMetadata(MODULE_METADATA.CONTROLLERS, SmsGatewayModule), HealthController];
 
 /** What a guard answers in the place of the handler. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Asker } from '#libs/contracts';
 import { type Bus, type BusRequest, NatsLink } from '#libs/messaging';
-import { natsCredentials, type NatsServer, startNats } from '#libs/servers';
+import { natsCredentials, type NatsServer, startNats } from '#libs/dev-servers';
 import { SimulatedBus } from './bus.ts';
 import { Chance } from './chance.ts';
 import { SimulatedProcess } from './process.ts';

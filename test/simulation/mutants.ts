@@ -110,13 +110,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'claim-without-token',
     bug: 'who lost a claim still closes, puts off and gives up',
-    file: 'libs/messaging/src/redrive',
+    file: 'libs/redrive/src/redrive',
     changes: [['return { _id, claim: claim ?? { $exists: false } };', 'return { _id };']],
   },
   {
     name: 'lost-retry',
     bug: 'what fails once is not tried again',
-    file: 'libs/messaging/src/redrive',
+    file: 'libs/redrive/src/redrive',
     changes: [
       [
         'await change({ $set: { waits, nextTryAt }, $unset: { claim: 1 } });',
@@ -127,7 +127,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'nobody-looks',
     bug: 'nobody looks for what a killed process left',
-    file: 'libs/messaging/src/redrive',
+    file: 'libs/redrive/src/redrive',
     changes: [
       [
         'if (this.#hasRoom())\n                lifecycle.track(this.#work());\n        });',
@@ -138,7 +138,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'dead-in-minutes',
     bug: 'a document is given up after eight tries, whatever fails',
-    file: 'libs/messaging/src/redrive',
+    file: 'libs/redrive/src/redrive',
     changes: [
       ['{ tries: 20, ms: 6 * 3_600_000 }', '{ tries: 8, ms: 0 }'],
       ["const counted = faultOf(error) === 'failed' &&", 'const counted = true ||'],
@@ -190,7 +190,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'expired-by-the-wall-clock',
     bug: 'a wall clock that jumps expires what is fresh',
-    file: 'libs/service/src/clock',
+    file: 'libs/nest-service/src/clock',
     changes: [['return new Date(this.#databaseMs + this.#host.monotonicMs() - this.#lookedAtMs);', 'return this.#host.now();']],
   },
   {
@@ -204,7 +204,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'ready-by-ping',
     bug: 'a process whose every write fails says that it is ready',
-    file: 'libs/service/src/database',
+    file: 'libs/nest-service/src/database',
     changes: [['> WRITES_FAIL_MS', '> Infinity']],
   },
   // What goes out.

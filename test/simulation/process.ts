@@ -1,4 +1,4 @@
-import type { Host } from '#libs/process';
+import type { Host } from '#libs/runtime';
 import type { Caller, Outcome } from './caller.ts';
 import type { Chance } from './chance.ts';
 import type { Scheduler } from './scheduler.ts';

@@ -15,8 +15,8 @@ import {
 } from '#libs/contracts';
 import { type LedgerSource, type PostedTransfer, type Side, type TransferDocument, verify } from '#libs/ledger';
 import { RpcClient } from '#libs/messaging';
-import { Metrics } from '#libs/process';
-import { Database, type RunningService } from '#libs/service';
+import { Metrics } from '#libs/runtime';
+import { Database, type RunningService } from '#libs/nest-service';
 import { brokenInvariants, ledgerProblems, type ServiceName, type Stored } from '#libs/testing';
 import { SimulatedBus } from './bus.ts';
 import { Chance } from './chance.ts';

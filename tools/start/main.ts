@@ -9,7 +9,7 @@ import {
   type Part,
   startMongo,
   startNats,
-} from '#libs/servers';
+} from '#libs/dev-servers';
 import getPort from 'get-port';
 import { Kept, type Running } from './keep.ts';
 import { DATA, ROOT } from './root.ts';

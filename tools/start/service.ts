@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { endWithUs } from '#libs/servers';
+import { endWithUs } from '#libs/dev-servers';
 import { type Running, WrongSettings } from './keep.ts';
 import { ROOT } from './root.ts';
 

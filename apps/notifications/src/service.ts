@@ -1,4 +1,4 @@
-import type { Service } from '#libs/service';
+import type { Service } from '#libs/nest-service';
 import { NotificationsModule } from './notifications.module.ts';
 import { settings } from './settings.ts';
 

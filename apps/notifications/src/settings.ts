@@ -1,4 +1,4 @@
-import { commonSettings, keyFile } from '#libs/service';
+import { commonSettings, keyFile } from '#libs/runtime';
 import { z } from 'zod';
 
 /** The environment of notifications. It keeps nothing, so it has no database. */

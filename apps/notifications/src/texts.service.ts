@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Event, type QueuedText, QueueTexts, type ResponseOf, type Tell } from '#libs/contracts';
 import { RpcClient } from '#libs/messaging';
-import { crashPoint, DataKeys, Host, Secret, SETTINGS } from '#libs/service';
+import { SETTINGS } from '#libs/nest-service';
+import { crashPoint, DataKeys, Host, Secret } from '#libs/runtime';
 import { renderText } from './domain/render.ts';
 import type { Settings } from './settings.ts';
 

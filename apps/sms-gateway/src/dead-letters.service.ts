@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { LetterBox, ListDeadLetters, ReplayDeadLetters, RequestOf, ResponseOf, WhichLetters } from '#libs/contracts';
-import type { Driven } from '#libs/messaging';
-import { Clock, log, masked, Metrics } from '#libs/service';
+import { type Driven } from '#libs/redrive';
+import { log, masked, Metrics } from '#libs/runtime';
+import { Clock } from '#libs/nest-service';
 import type { Model, QueryFilter, UpdateQuery } from 'mongoose';
 import { InboxMessage } from './inbox.schema.ts';
 import { OutboxText } from './outbox.schema.ts';

@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Post, Query, StandardSchemaValidationPipe, UseGuards } from '@nestjs/common';
-import { DatabaseReadyGuard } from '#libs/service';
+import { DatabaseReadyGuard } from '#libs/nest-service';
 import { OutboundService } from './outbound.service.ts';
 import { CallbackQuery, DeliveryReport } from './twilio-forms.ts';
 import { TwilioSignatureGuard } from './twilio-signature.guard.ts';

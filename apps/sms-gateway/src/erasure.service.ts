@@ -1,6 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
-import { Clock, Lifecycle, log } from '#libs/service';
+import { Clock } from '#libs/nest-service';
+import { Lifecycle, log } from '#libs/runtime';
 import type { Model } from 'mongoose';
 import { InboxMessage } from './inbox.schema.ts';
 import { OutboxText } from './outbox.schema.ts';

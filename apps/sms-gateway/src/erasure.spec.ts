@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Sealed, SmsId } from '#libs/contracts';
 import { connectionOptions } from '#libs/mongo';
-import { type MongoServer, startMongo } from '#libs/servers';
-import { Clock, Lifecycle, Metrics, realHost } from '#libs/service';
+import { type MongoServer, startMongo } from '#libs/dev-servers';
+import { Clock } from '#libs/nest-service';
+import { Lifecycle, Metrics, realHost } from '#libs/runtime';
 import mongoose, { type Connection } from 'mongoose';
 import { ErasureService } from './erasure.service.ts';
 import { InboxMessage, InboxSchema } from './inbox.schema.ts';

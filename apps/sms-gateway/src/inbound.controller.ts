@@ -1,5 +1,5 @@
 import { Body, Controller, Header, HttpCode, Post, StandardSchemaValidationPipe, UseGuards } from '@nestjs/common';
-import { DatabaseReadyGuard } from '#libs/service';
+import { DatabaseReadyGuard } from '#libs/nest-service';
 import { InboundService } from './inbound.service.ts';
 import { InboundSms } from './twilio-forms.ts';
 import { TwilioSignatureGuard } from './twilio-signature.guard.ts';

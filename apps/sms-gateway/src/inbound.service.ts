@@ -12,23 +12,11 @@ import {
   ReadStatement,
   Tell,
 } from '#libs/contracts';
-import { Redrive, RpcClient } from '#libs/messaging';
+import { RpcClient } from '#libs/messaging';
+import { Redrive } from '#libs/redrive';
+import { crashPoint, DataKeys, Host, Lifecycle, log, masked, Metrics, Secret, span, SpanKind, traceparent } from '#libs/runtime';
 import { insertOrRead } from '#libs/mongo';
-import {
-  Clock,
-  crashPoint,
-  DataKeys,
-  Host,
-  Lifecycle,
-  log,
-  masked,
-  Metrics,
-  Secret,
-  SETTINGS,
-  span,
-  SpanKind,
-  traceparent,
-} from '#libs/service';
+import { Clock, SETTINGS } from '#libs/nest-service';
 import type { Model } from 'mongoose';
 import { parse, type Parsed } from './domain/grammar.ts';
 import { senderOf } from './domain/sender.ts';

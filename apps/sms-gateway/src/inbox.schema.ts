@@ -1,6 +1,6 @@
 import { Prop, Schema, SchemaFactory } from '@nestjs/mongoose';
 import type { Sealed, SmsId } from '#libs/contracts';
-import type { Driven } from '#libs/messaging';
+import { type Driven } from '#libs/redrive';
 
 /** One SMS as the provider handed it over, recorded before the provider is answered. Its id is the provider's and never erased. */
 @Schema({ collection: 'inbox', versionKey: false, strict: 'throw' })

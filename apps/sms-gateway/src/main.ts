@@ -1,4 +1,4 @@
-import { runService } from '#libs/service';
+import { runService } from '#libs/nest-service';
 import { smsGateway } from './service.ts';
 
 void runService(smsGateway);

@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Msisdn, SmsId } from '#libs/contracts';
-import { Unavailable } from '#libs/messaging';
+import { Unavailable, Host } from '#libs/runtime';
 import { insertOrRead } from '#libs/mongo';
-import { Host } from '#libs/service';
 import type { Model } from 'mongoose';
 import { NumberRecord } from './number.schema.ts';
 

@@ -1,22 +1,10 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { QueuedText, QueueTexts, ResponseOf } from '#libs/contracts';
-import { claimOf, Redrive } from '#libs/messaging';
+import { claimOf, Redrive } from '#libs/redrive';
+import { crashPoint, DataKeys, Host, Lifecycle, log, masked, Metrics, span, SpanKind, traceparent } from '#libs/runtime';
 import { insertOrRead, isDuplicateKey } from '#libs/mongo';
-import {
-  Clock,
-  crashPoint,
-  DataKeys,
-  Host,
-  Lifecycle,
-  log,
-  masked,
-  Metrics,
-  SETTINGS,
-  span,
-  SpanKind,
-  traceparent,
-} from '#libs/service';
+import { Clock, SETTINGS } from '#libs/nest-service';
 import type { Model } from 'mongoose';
 import { isEnd, stateOfReport, statesBefore, type TextState } from './domain/delivery.ts';
 import { InboxMessage } from './inbox.schema.ts';

@@ -1,6 +1,6 @@
 import { Prop, Schema, SchemaFactory } from '@nestjs/mongoose';
 import type { Language, Link, Msisdn, Sealed } from '#libs/contracts';
-import type { Driven } from '#libs/messaging';
+import { type Driven } from '#libs/redrive';
 import type { TextState } from './domain/delivery.ts';
 
 /** One text to one person. Under its id (`<event>:<number>`) the first one stored is sent. */

@@ -1,4 +1,4 @@
-import type { Service } from '#libs/service';
+import type { Service } from '#libs/nest-service';
 import { TwilioHttp, twilioHttp } from './providers/twilio.ts';
 import { settings } from './settings.ts';
 import { SmsGatewayModule } from './sms-gateway.module.ts';

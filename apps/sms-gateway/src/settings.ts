@@ -1,5 +1,5 @@
 import { Msisdn } from '#libs/contracts';
-import { commonSettings, currencySetting, databaseSettings, keyFile } from '#libs/service';
+import { commonSettings, currencySetting, databaseSettings, keyFile } from '#libs/runtime';
 import { type CountryCode, isSupportedCountry } from 'libphonenumber-js';
 import { z } from 'zod';
 

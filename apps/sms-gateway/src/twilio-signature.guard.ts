@@ -1,5 +1,6 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
-import { Metrics, SETTINGS } from '#libs/service';
+import { SETTINGS } from '#libs/nest-service';
+import { Metrics } from '#libs/runtime';
 import twilio from 'twilio';
 import type { Settings } from './settings.ts';
 

@@ -12,7 +12,7 @@ import type {
   EndReason,
   WalletId,
 } from '#libs/contracts';
-import type { Driven } from '#libs/messaging';
+import { type Driven } from '#libs/redrive';
 import type { CodeDigits } from './domain/guessing.ts';
 import type { NotOpened, Payment, Tale } from './domain/payment.ts';
 

@@ -21,9 +21,11 @@ import {
   type TransferAnswer,
   walletAccount,
 } from '#libs/contracts';
-import { claimOf, Redrive, RpcClient } from '#libs/messaging';
+import { RpcClient } from '#libs/messaging';
+import { claimOf, Redrive } from '#libs/redrive';
+import { crashPoint, Host, Lifecycle, log, Metrics, type Secret, traceparent } from '#libs/runtime';
 import { insertOrRead, OtherIndexTaken } from '#libs/mongo';
-import { Clock, crashPoint, Host, Lifecycle, log, Metrics, type Secret, SETTINGS, traceparent } from '#libs/service';
+import { Clock, SETTINGS } from '#libs/nest-service';
 import type { Model } from 'mongoose';
 import { CodesService } from './codes.service.ts';
 import { refusalOfOpening, slotsOf } from './domain/opening.ts';

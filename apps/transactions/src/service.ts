@@ -1,4 +1,4 @@
-import type { Service } from '#libs/service';
+import type { Service } from '#libs/nest-service';
 import { settings } from './settings.ts';
 import { TransactionsModule } from './transactions.module.ts';
 

@@ -1,4 +1,4 @@
-import { commonSettings, databaseSettings, keyFile } from '#libs/service';
+import { commonSettings, databaseSettings, keyFile } from '#libs/runtime';
 import { z } from 'zod';
 
 /** The environment of transactions. */

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Cause, type Currency, minorUnits, type RefusalReason } from '#libs/contracts';
-import { type MongoServer, startMongo } from '#libs/servers';
-import { realHost } from '#libs/service';
+import { type MongoServer, startMongo } from '#libs/dev-servers';
+import { realHost } from '#libs/runtime';
 import { FEES, newAccount, TREASURY, newOrder, problemsOf, type WalletProcess, walletProcess } from './wallet.spec-helper.ts';
 
 let mongo: MongoServer;

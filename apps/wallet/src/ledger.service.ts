@@ -13,9 +13,9 @@ import {
   signed,
   type TransferDocument,
 } from '#libs/ledger';
-import { Unavailable } from '#libs/messaging';
+import { Unavailable, crashPoint, Host, log, Metrics } from '#libs/runtime';
 import { isDuplicateKey } from '#libs/mongo';
-import { Clock, crashPoint, Host, log, Metrics, SETTINGS } from '#libs/service';
+import { Clock, SETTINGS } from '#libs/nest-service';
 import type { Model } from 'mongoose';
 import { ChainsService } from './chains.service.ts';
 import type { Settings } from './settings.ts';

@@ -1,4 +1,4 @@
-import { runService } from '#libs/service';
+import { runService } from '#libs/nest-service';
 import { wallet } from './service.ts';
 
 void runService(wallet);

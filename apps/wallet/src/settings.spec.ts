@@ -2,7 +2,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { readSettings } from '#libs/service';
+import { readSettings } from '#libs/runtime';
 import { settings, termsOf } from './settings.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'smspay-settings-'));

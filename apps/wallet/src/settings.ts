@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type MinorUnits, parseAmount } from '#libs/contracts';
-import { commonSettings, currencySetting, databaseSettings, keyFile } from '#libs/service';
+import { commonSettings, currencySetting, databaseSettings, keyFile } from '#libs/runtime';
 import { z } from 'zod';
 import { feeTiers, type FeeTier } from './domain/fees.ts';
 

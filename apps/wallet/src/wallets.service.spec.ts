@@ -12,7 +12,7 @@ import {
   type SmsId,
 } from '#libs/contracts';
 import { type TransferId, walletAccount, type WalletId, welcomeOf } from '#libs/contracts';
-import { type MongoServer, startMongo } from '#libs/servers';
+import { type MongoServer, startMongo } from '#libs/dev-servers';
 import { newOrder, problemsOf, type WalletProcess, walletProcess } from './wallet.spec-helper.ts';
 
 let mongo: MongoServer;

@@ -21,7 +21,8 @@ import {
 } from '#libs/contracts';
 import { creditChain, debitChain, type PostedTransfer } from '#libs/ledger';
 import { insertOrRead } from '#libs/mongo';
-import { Clock, crashPoint, Host, log, masked, SETTINGS } from '#libs/service';
+import { Clock, SETTINGS } from '#libs/nest-service';
+import { crashPoint, Host, log, masked } from '#libs/runtime';
 import type { Model } from 'mongoose';
 import { ChainsService } from './chains.service.ts';
 import { feeOf } from './domain/fees.ts';

@@ -90,7 +90,7 @@ export const Moment = z.codec(z.iso.datetime(), z.date(), {
   encode: (date) => date.toISOString(),
 });
 
-/** A secret on its way or at rest: `<keyId>.<base64url>` of AES-256-GCM under `DATA_KEYS` (`#libs/service`, `DataKeys`). */
+/** A secret on its way or at rest: `<keyId>.<base64url>` of AES-256-GCM under `DATA_KEYS` (`#libs/nest-service`, `DataKeys`). */
 export const Sealed = z
   .string()
   .regex(/^[\w-]+\.[\w-]+$/)

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect as dial, createServer, type Socket } from 'node:net';
 import { expect, it } from '@jest/globals';
-import { startNats } from '#libs/servers';
+import { startNats } from '#libs/dev-servers';
 import { NatsLink } from './nats-link.ts';
 
 /** Longer than a try to connect may take. */

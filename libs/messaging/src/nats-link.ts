@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Asker, inboxPrefix } from '#libs/contracts';
-import { log, realHost } from '#libs/process';
+import { log, realHost } from '#libs/runtime';
 import { connect, type ConnectionOptions, headers, type NatsConnection, nkeyAuthenticator } from '@nats-io/transport-node';
 import { Bus, type BusRequest, type BusSubscription } from './bus.ts';
 

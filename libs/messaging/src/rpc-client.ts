@@ -1,8 +1,7 @@
 import type { Contract, RequestOf, ResponseOf, RpcFault } from '#libs/contracts';
-import { type Host, type Metrics, span, SpanKind, traceparent } from '#libs/process';
+import { type Host, type Metrics, span, SpanKind, traceparent, Unavailable } from '#libs/runtime';
 import { encode, safeDecode } from 'zod';
 import type { Bus } from './bus.ts';
-import { TakerFailed, Unavailable } from './faults.ts';
 
 /** Past it the taker drops the request unread: epoch milliseconds. */
 export const DEADLINE_HEADER = 'Smspay-Deadline';
@@ -11,6 +10,14 @@ export const TRACE_HEADER = 'traceparent';
 const TIMEOUT_MS = 5_000;
 /** An answer longer ago says nothing of how the taker is now. */
 const ANSWERED_LATELY_MS = 10_000;
+
+/** The taker has a fault with just this question: it answers others. */
+export class TakerFailed extends Error {
+  constructor(subject: string) {
+    super(`${subject}: the taker failed`);
+    this.name = 'TakerFailed';
+  }
+}
 
 /** What travels back. */
 export type Reply = { ok: unknown } | { error: RpcFault };

@@ -1,11 +1,11 @@
 import { Catch, type ExceptionFilter } from '@nestjs/common';
 import { type CustomTransportStrategy, MessagePattern, Server } from '@nestjs/microservices';
 import type { Contract } from '#libs/contracts';
-import { type Host, log, span, SpanKind } from '#libs/process';
+import { faultOf } from '#libs/mongo';
+import { type Host, log, span, SpanKind, Unavailable } from '#libs/runtime';
 import { lastValueFrom, throwError } from 'rxjs';
 import { decode, encode, ZodError } from 'zod';
 import type { Bus, BusRequest, BusSubscription } from './bus.ts';
-import { faultOf, Unavailable } from './faults.ts';
 import { DEADLINE_HEADER, type Reply, TRACE_HEADER } from './rpc-client.ts';
 
 /** Our transport, so that a handler registers on it alone. */

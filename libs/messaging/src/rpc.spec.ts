@@ -1,13 +1,12 @@
 import 'reflect-metadata';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { rpc } from '#libs/contracts';
-import { Metrics, realHost } from '#libs/process';
-import { type NatsServer, startNats } from '#libs/servers';
+import { Metrics, realHost, Unavailable } from '#libs/runtime';
+import { type NatsServer, startNats } from '#libs/dev-servers';
 import { connect } from '@nats-io/transport-node';
 import { z } from 'zod';
-import { TakerFailed, Unavailable } from './faults.ts';
 import { NatsLink } from './nats-link.ts';
-import { DEADLINE_HEADER, RpcClient } from './rpc-client.ts';
+import { DEADLINE_HEADER, RpcClient, TakerFailed } from './rpc-client.ts';
 import { RpcServer } from './rpc-server.ts';
 
 const Double = rpc({

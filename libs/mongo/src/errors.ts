@@ -1,3 +1,5 @@
+import type { RpcFault } from '#libs/contracts';
+import { Unavailable } from '#libs/runtime';
 import { mongo, type Error as MongooseErrors } from 'mongoose';
 
 const DUPLICATE_KEY = 11_000;
@@ -30,6 +32,11 @@ export function isDatabaseOutage(error: unknown): boolean {
     name === 'MongoNotConnectedError' ||
     (name === 'MongooseError' && /buffering timed out|not connected|before initial connection/i.test(error.message))
   );
+}
+
+/** What an exception says to the asker (design.md, "Redrive"): an outage is passed on unchanged, all else is a fault of this one. */
+export function faultOf(error: unknown): RpcFault {
+  return error instanceof Unavailable || isDatabaseOutage(error) ? 'unavailable' : 'failed';
 }
 
 /** BadValue, FailedToParse, TypeMismatch, PathNotViable, ConflictingUpdateOperators, ImmutableField, DocumentValidationFailure, BSONObjectTooLarge, DuplicateKey (MongoDB's error_codes.yml). */

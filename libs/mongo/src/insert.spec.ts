@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { realHost } from '#libs/process';
-import { type MongoServer, startMongo } from '#libs/servers';
+import { realHost } from '#libs/runtime';
+import { type MongoServer, startMongo } from '#libs/dev-servers';
 import mongoose, { type Connection, type Model } from 'mongoose';
 import { connectionOptions } from './connection.ts';
 import { isDatabaseOutage, isDuplicateKey } from './errors.ts';

@@ -1,4 +1,4 @@
-import type { Host } from '#libs/process';
+import type { Host } from '#libs/runtime';
 import type { Model } from 'mongoose';
 import { isDuplicateKey } from './errors.ts';
 

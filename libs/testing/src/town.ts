@@ -16,7 +16,7 @@ import {
 } from '#libs/contracts';
 import { NatsLink, RpcClient } from '#libs/messaging';
 import { connectionOptions } from '#libs/mongo';
-import { Metrics, realHost } from '#libs/process';
+import { Metrics, realHost } from '#libs/runtime';
 import {
   developmentSecrets,
   type DevelopmentSecrets,
@@ -27,7 +27,7 @@ import {
   type NatsUser,
   startMongo,
   startNats,
-} from '#libs/servers';
+} from '#libs/dev-servers';
 import { SimulatedTwilio } from '#libs/simulated-twilio';
 import getPort from 'get-port';
 import { mongo as driver } from 'mongoose';

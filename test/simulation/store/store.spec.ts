@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ensureIndexes, insertOrRead, isDuplicateKey, OtherIndexTaken } from '#libs/mongo';
-import { realHost } from '#libs/process';
+import { realHost } from '#libs/runtime';
 import fc from 'fast-check';
 import mongoose, { type Connection, type Model, mongo } from 'mongoose';
 import { realStore, shapeOf, simulatedStore, type Store, thrownBy } from './stores.spec-helper.ts';

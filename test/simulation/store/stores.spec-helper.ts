@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { connectionOptions } from '#libs/mongo';
-import { startMongo } from '#libs/servers';
+import { startMongo } from '#libs/dev-servers';
 import mongoose, { type Connection, type ConnectOptions, mongo } from 'mongoose';
 import type { Caller } from '../caller.ts';
 import { Chance } from '../chance.ts';

@@ -4,7 +4,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type MongoServer, startMongo } from '#libs/servers';
+import { type MongoServer, startMongo } from '#libs/dev-servers';
 import mongoose, { type mongo } from 'mongoose';
 import { run } from './admin.spec-helper.ts';
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { log } from '#libs/process';
+import { log } from '#libs/runtime';
 import { LetterBox } from '#libs/contracts';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { backUp } from './backup.ts';

@@ -1,6 +1,6 @@
 import { accessSync, constants } from 'node:fs';
-import { NatsLink, RpcClient, TakerFailed, Unavailable } from '#libs/messaging';
-import { Metrics, realHost } from '#libs/process';
+import { NatsLink, RpcClient, TakerFailed } from '#libs/messaging';
+import { Metrics, realHost, Unavailable } from '#libs/runtime';
 import { Problem, setting } from './settings.ts';
 
 const CONNECT_MAX_MS = 5_000;

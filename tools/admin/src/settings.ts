@@ -1,7 +1,7 @@
 import { Currency } from '#libs/contracts';
 import type { LedgerKeys } from '#libs/ledger';
 import { uriProblems } from '#libs/mongo';
-import { keyFile } from '#libs/process';
+import { keyFile } from '#libs/runtime';
 
 /** What stops a command before it did anything, in words for the operator. */
 export class Problem extends Error {}

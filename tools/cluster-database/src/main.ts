@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { log, nameLogs } from '#libs/process';
+import { log, nameLogs } from '#libs/runtime';
 import { z } from 'zod';
 import { setUpDatabase } from './set-up.ts';
 

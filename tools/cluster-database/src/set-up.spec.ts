@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type MongoServer, startMongo } from '#libs/servers';
+import { type MongoServer, startMongo } from '#libs/dev-servers';
 import mongoose from 'mongoose';
 import { setUpDatabase } from './set-up.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { log } from '#libs/process';
+import { log } from '#libs/runtime';
 import { ConnectionString } from 'mongodb-connection-string-url';
 import mongoose, { type mongo } from 'mongoose';
 

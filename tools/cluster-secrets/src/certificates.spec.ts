@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { NatsLink } from '#libs/messaging';
-import { log } from '#libs/process';
-import { natsCredentials, type NatsServer, startNats } from '#libs/servers';
+import { log } from '#libs/runtime';
+import { natsCredentials, type NatsServer, startNats } from '#libs/dev-servers';
 import { type Certified, isDue, makeAuthority, makeServer } from './certificates.ts';
 
 const YEAR_MS = 365.25 * 24 * 3_600_000;

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uriProblems } from '#libs/mongo';
-import { keyFile } from '#libs/process';
+import { keyFile } from '#libs/runtime';
 import { isDue } from './certificates.ts';
 import type { SecretData, Secrets } from './cluster.ts';
 import { makeSecrets } from './make.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Asker, ASKERS, inboxPrefix, permissionsOf, ReadLedger, refText, TRIED_SUBJECTS } from '#libs/contracts';
 import { NatsLink, natsOptions, refusedOf, RpcClient } from '#libs/messaging';
-import { Metrics, realHost } from '#libs/process';
+import { Metrics, realHost } from '#libs/runtime';
 import { connect } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { PhonesPage } from './phones-page.ts';

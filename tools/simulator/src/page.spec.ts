@@ -11,7 +11,7 @@ import {
   type NatsServer,
   startMongo,
   startNats,
-} from '#libs/servers';
+} from '#libs/dev-servers';
 import { type ServiceName, ServiceProcess, SERVICES } from '#libs/testing';
 import getPort from 'get-port';
 import { type Browser, chromium, type Page } from 'playwright-core';

@@ -1,8 +1,8 @@
 import { Agent } from 'node:http';
 import type { Msisdn } from '#libs/contracts';
 import { Injectable, Inject } from '@nestjs/common';
-import { Unavailable } from '#libs/messaging';
-import { SETTINGS } from '#libs/service';
+import { Unavailable } from '#libs/runtime';
+import { SETTINGS } from '#libs/nest-service';
 import twilio from 'twilio';
 import type { Settings } from '../settings.ts';
 

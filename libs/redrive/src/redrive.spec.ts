@@ -1,9 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { connectionOptions, ensureIndexes } from '#libs/mongo';
-import { type Host, Lifecycle, Metrics, realHost } from '#libs/process';
-import { type MongoServer, startMongo } from '#libs/servers';
+import { type Host, Lifecycle, Metrics, realHost, Unavailable } from '#libs/runtime';
+import { type MongoServer, startMongo } from '#libs/dev-servers';
 import mongoose, { type Connection, type Model } from 'mongoose';
-import { Unavailable } from './faults.ts';
 import { claimOf, type Driven, Redrive } from './redrive.ts';
 
 interface Job extends Driven {

@@ -252,7 +252,7 @@ describe('NATS', () => {
 
 describe('a server of ours', () => {
   it('ends with the process that started it, even if that is killed', async () => {
-    const script = `import { startNats } from '#libs/servers'; console.log((await startNats()).pid); setInterval(() => {}, 1e6);`;
+    const script = `import { startNats } from '#libs/dev-servers'; console.log((await startNats()).pid); setInterval(() => {}, 1e6);`;
     const parent = spawn(process.execPath, ['--conditions=source', '--input-type=module-typescript', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: process.env,

@@ -1,5 +1,4 @@
-import { Unavailable } from '#libs/messaging';
-import { Host, Metrics } from '#libs/process';
+import { Host, Metrics, Unavailable } from '#libs/runtime';
 
 const SKEW_MAX_MS = 2_000;
 /** A database that could not be asked for so long takes no writes either. */

@@ -1,6 +1,6 @@
 import { Controller, Get, Header, Inject } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs/terminus';
-import { Lifecycle, Metrics, METRICS_TYPE } from '#libs/process';
+import { Lifecycle, Metrics, METRICS_TYPE } from '#libs/runtime';
 
 /** What a service can need to be ready. */
 export type Need = 'mongodb' | 'nats';

@@ -1,6 +1,6 @@
-import { type Host, type Lifecycle, log, type Metrics, span } from '#libs/process';
+import { faultOf } from '#libs/mongo';
+import { type Host, type Lifecycle, log, type Metrics, span } from '#libs/runtime';
 import type { Model, QueryFilter, UpdateQuery } from 'mongoose';
-import { faultOf } from './faults.ts';
 
 /** Between two looks for what is due; longer and longer while there is nothing. */
 const POLL_MS = 500;

@@ -20,7 +20,7 @@ import {
   startTracing,
   stopTracing,
   WRONG_SETTINGS,
-} from '#libs/process';
+} from '#libs/runtime';
 import type { Connection } from 'mongoose';
 import type { z } from 'zod';
 import { Clock } from './clock.ts';

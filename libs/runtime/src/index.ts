@@ -6,3 +6,4 @@ export * from './metrics.ts';
 export * from './secrets.ts';
 export * from './settings.ts';
 export * from './tracing.ts';
+export * from './unavailable.ts';

@@ -1,4 +1,4 @@
-import { type Host, type Lifecycle, log } from '#libs/process';
+import { type Host, type Lifecycle, log } from '#libs/runtime';
 import { connectionOptions, ensureIndexes } from '#libs/mongo';
 import { type Connection, type Model, Schema } from 'mongoose';
 import type { Clock } from './clock.ts';

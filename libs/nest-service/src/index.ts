@@ -1,4 +1,3 @@
-export * from '#libs/process';
 export * from './clock.ts';
 export * from './database.ts';
 export * from './database-ready.guard.ts';
