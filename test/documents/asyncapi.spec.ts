@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from '@jest/globals';
 import * as contracts from '#libs/contracts';
-import { DEADLINE_HEADER, TRACE_HEADER } from '#libs/messaging';
+import { TIME_LEFT_HEADER, TRACE_HEADER } from '#libs/messaging';
 import { keepDocument } from '#libs/testing';
 import specs from '@asyncapi/specs';
 import { Ajv } from 'ajv';
@@ -95,7 +95,7 @@ const document = {
       Headers: {
         type: 'object',
         properties: {
-          [DEADLINE_HEADER]: { type: 'string', description: 'Epoch milliseconds; past it the request is dropped unread.' },
+          [TIME_LEFT_HEADER]: { type: 'string', description: 'How long the asker waits from now on, milliseconds.' },
           [TRACE_HEADER]: { type: 'string', description: 'The W3C trace that the request belongs to.' },
         },
       },

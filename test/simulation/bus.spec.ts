@@ -102,9 +102,9 @@ describe.each([
 
   it('carries body and headers there, and the answer back', async () => {
     const end = await take(one, ({ body, headers, subject, respond }) => respond(JSON.stringify({ body, headers, subject })));
-    expect(JSON.parse(await ask('{"n":1}', { headers: { 'Smspay-Deadline': '7' } }))).toEqual({
+    expect(JSON.parse(await ask('{"n":1}', { headers: { 'Smspay-Time-Left-Ms': '7' } }))).toEqual({
       body: '{"n":1}',
-      headers: { 'Smspay-Deadline': '7' },
+      headers: { 'Smspay-Time-Left-Ms': '7' },
       subject: SUBJECT,
     });
     await end();

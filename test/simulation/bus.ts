@@ -4,6 +4,9 @@ import type { Chance } from './chance.ts';
 import type { SimulatedProcess } from './process.ts';
 import type { Scheduler } from './scheduler.ts';
 
+/** As NATS has it unless configured. */
+const MAX_BYTES = 1_048_576;
+
 interface Member {
   process: SimulatedProcess;
   take: (request: BusRequest) => void;
@@ -32,9 +35,9 @@ export class SimulatedBus {
   translate: (body: string, reader: SimulatedProcess) => string = (body) => body;
   /** True while everything that a group is asked fails in it, as if it had a fault of its own. */
   fails: (queue: string, body: string) => boolean = () => false;
-  /** A request reached a process. */
   /** A process answered that it has a fault with just this request. */
   onFault: (process: SimulatedProcess, subject: string) => void = () => undefined;
+  /** A request reached a process. */
   onDelivered: (request: { subject: string; body: string }) => void = () => undefined;
   readonly #scheduler: Scheduler;
   readonly #chance: Chance;
@@ -73,6 +76,7 @@ export class SimulatedBus {
       get connected() {
         return !away();
       },
+      maxBytes: MAX_BYTES,
       open: connected,
       close: async () => undefined,
       request: (subject, body, { timeoutMs, headers }) =>

@@ -19,6 +19,8 @@ export abstract class Bus {
   abstract open(): Promise<void>;
   /** False while all that is asked is `Unavailable`. */
   abstract get connected(): boolean;
+  /** No body may be longer, bytes. */
+  abstract get maxBytes(): number;
   /** The body of the first reply. Rejects if none comes within `timeoutMs`, and at once if nobody listens. */
   abstract request(
     subject: string,

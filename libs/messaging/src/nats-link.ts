@@ -26,6 +26,10 @@ export function natsOptions(name: Asker, { NATS_URL, NATS_CREDS, NATS_CA }: Nats
 }
 
 const RETRY_MS = 500;
+/** NATS counts the headers too. */
+const HEADERS_MAX_BYTES = 1_024;
+/** What a NATS server takes unless its configuration says otherwise (docs.nats.io, "max_payload"). */
+const PAYLOAD_MAX_BYTES = 1_048_576;
 const text = { encoder: new TextEncoder(), decoder: new TextDecoder() };
 
 /** This process's connection to NATS. It comes when NATS does and reconnects for ever; one that closes for good ends the process. */
@@ -104,6 +108,10 @@ export class NatsLink extends Bus {
 
   override get connected(): boolean {
     return this.connection !== undefined;
+  }
+
+  override get maxBytes(): number {
+    return (this.#connection?.info?.max_payload ?? PAYLOAD_MAX_BYTES) - HEADERS_MAX_BYTES;
   }
 
   override async request(

@@ -1,15 +1,17 @@
 import type { Contract, RequestOf, ResponseOf, RpcFault } from '#libs/contracts';
-import { type Host, type Metrics, span, SpanKind, traceparent, Unavailable } from '#libs/runtime';
+import { assertWaited, type Host, type Metrics, span, SpanKind, timeLeftMs, traceparent, Unavailable } from '#libs/runtime';
 import { encode, safeDecode } from 'zod';
 import type { Bus } from './bus.ts';
 
-/** Past it the taker drops the request unread: epoch milliseconds. */
-export const DEADLINE_HEADER = 'Smspay-Deadline';
+/** How long the asker waits for the answer from now on, milliseconds: no clocks need agree. */
+export const TIME_LEFT_HEADER = 'Smspay-Time-Left-Ms';
 export const TRACE_HEADER = 'traceparent';
 
 const TIMEOUT_MS = 5_000;
 /** An answer longer ago says nothing of how the taker is now. */
 const ANSWERED_LATELY_MS = 10_000;
+/** Questions under way at once. More come only if an answer takes long, and would make it take longer. */
+export const ASKED_MAX = 500;
 
 /** The taker has a fault with just this question: it answers others. */
 export class TakerFailed extends Error {
@@ -29,6 +31,7 @@ export class RpcClient {
   readonly #seconds: ReturnType<Metrics['histogram']>;
   /** When a question of each subject was last answered. */
   readonly #answeredAtMs = new Map<string, number>();
+  #asked = 0;
 
   constructor(bus: Bus, host: Host, metrics: Metrics) {
     this.#bus = bus;
@@ -37,6 +40,7 @@ export class RpcClient {
       'subject',
       'result',
     ]);
+    metrics.gauge('smspay_rpc_asked', 'Questions to other services under way', () => this.#asked);
   }
 
   /** False while the bus is away: all that is asked then is `Unavailable`. */
@@ -44,10 +48,14 @@ export class RpcClient {
     return this.#bus.connected;
   }
 
-  /** Asks and waits for the answer. Throws `Unavailable` or `TakerFailed`; both leave open whether the taker did it, so ask again. */
+  /**
+   * Asks and waits for the answer, never longer than who waits for this process' own answer. Throws `Unavailable` or `TakerFailed`; both
+   * leave open whether the taker did it, so ask again. Any other error is a fault of just this question, which was not sent.
+   */
   async ask<C extends Contract>(contract: C, request: RequestOf<C>, timeoutMs = TIMEOUT_MS): Promise<ResponseOf<C>> {
     const beganMs = this.#host.monotonicMs();
     let result: 'ok' | RpcFault = 'unavailable';
+    this.#asked++;
     try {
       const reply = await span(
         contract.subject,
@@ -68,6 +76,7 @@ export class RpcClient {
       result = 'ok';
       return response.data as ResponseOf<C>;
     } finally {
+      this.#asked--;
       this.#seconds.observe({ subject: contract.subject, result }, (this.#host.monotonicMs() - beganMs) / 1000);
     }
   }
@@ -79,12 +88,15 @@ export class RpcClient {
 
   async #send(subject: string, request: unknown, timeoutMs: number): Promise<Reply> {
     if (!this.#bus.connected) throw new Unavailable('NATS');
+    if (this.#asked > ASKED_MAX) throw new Unavailable(`room for one more question, ${subject},`);
+    assertWaited(subject);
+    const body = JSON.stringify(request);
+    const bytes = Buffer.byteLength(body);
+    if (bytes > this.#bus.maxBytes) throw new Error(`${subject}: a question of ${bytes} bytes is more than NATS takes`);
+    const leftMs = Math.ceil(Math.min(timeoutMs, timeLeftMs()));
     const trace = traceparent();
-    const headers = {
-      [DEADLINE_HEADER]: String(this.#host.now().getTime() + timeoutMs),
-      ...(trace ? { [TRACE_HEADER]: trace } : {}),
-    };
-    const reply = await this.#bus.request(subject, JSON.stringify(request), { timeoutMs, headers }).catch((error: unknown) => {
+    const headers = { [TIME_LEFT_HEADER]: String(leftMs), ...(trace ? { [TRACE_HEADER]: trace } : {}) };
+    const reply = await this.#bus.request(subject, body, { timeoutMs: leftMs, headers }).catch((error: unknown) => {
       throw new Unavailable(subject, { cause: error });
     });
     return JSON.parse(reply) as Reply;

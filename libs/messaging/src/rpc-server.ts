@@ -2,11 +2,11 @@ import { Catch, type ExceptionFilter } from '@nestjs/common';
 import { type CustomTransportStrategy, MessagePattern, Server } from '@nestjs/microservices';
 import type { Contract } from '#libs/contracts';
 import { faultOf } from '#libs/mongo';
-import { type Host, log, span, SpanKind, Unavailable } from '#libs/runtime';
+import { type Host, log, type Metrics, NobodyWaits, span, SpanKind, Unavailable, within } from '#libs/runtime';
 import { lastValueFrom, throwError } from 'rxjs';
 import { decode, encode, ZodError } from 'zod';
 import type { Bus, BusRequest, BusSubscription } from './bus.ts';
-import { DEADLINE_HEADER, type Reply, TRACE_HEADER } from './rpc-client.ts';
+import { type Reply, TIME_LEFT_HEADER, TRACE_HEADER } from './rpc-client.ts';
 
 /** Our transport, so that a handler registers on it alone. */
 export const RPC_TRANSPORT = Symbol('smspay rpc');
@@ -23,6 +23,11 @@ export class PassOn implements ExceptionFilter {
 // Not as a decorator, so that tools can run this file as it is.
 Catch()(PassOn);
 
+/** Requests in work at once. Who asks more is told so at once, and asks again. */
+export const TAKEN_MAX = 200;
+/** Of an asker that does not say how long it waits. */
+const TIME_LEFT_MS = 5_000;
+
 /** Request and reply over the bus in a queue group per service. It drains: what arrived is answered before it closes. */
 export class RpcServer extends Server implements CustomTransportStrategy {
   override readonly transportId = RPC_TRANSPORT;
@@ -31,12 +36,19 @@ export class RpcServer extends Server implements CustomTransportStrategy {
   readonly #host: Host;
   readonly #subscriptions: BusSubscription[] = [];
   readonly #inFlight = new Set<Promise<void>>();
+  readonly #dropped: ReturnType<Metrics['counter']>;
 
-  constructor(bus: Bus, queue: string, host: Host) {
+  constructor(bus: Bus, queue: string, host: Host, metrics: Metrics) {
     super();
     this.#bus = bus;
     this.#queue = queue;
     this.#host = host;
+    this.#dropped = metrics.counter(
+      'smspay_rpc_dropped_total',
+      'Requests of other services that were not carried out: too many at once (full), or nobody waited any more (late)',
+      ['subject', 'reason'],
+    );
+    metrics.gauge('smspay_rpc_taken', 'Requests of other services in work', () => this.#inFlight.size);
   }
 
   /** Returns at once: the subscriptions are made when the bus is there. */
@@ -52,27 +64,51 @@ export class RpcServer extends Server implements CustomTransportStrategy {
   }
 
   #take(contract: Contract, answer: (request: unknown) => Promise<unknown>, asked: BusRequest): void {
-    // Its asker has given up and asks again: unread.
-    if (Number(asked.headers[DEADLINE_HEADER]) < this.#host.now().getTime()) return;
-    const work: Promise<void> = span(contract.subject, () => this.#reply(contract, answer, asked), {
-      kind: SpanKind.SERVER,
-      parent: asked.headers[TRACE_HEADER],
-    }).finally(() => this.#inFlight.delete(work));
+    if (this.#inFlight.size >= TAKEN_MAX) {
+      this.#drop(contract.subject, 'full');
+      return this.#respond(asked, { error: 'unavailable' });
+    }
+    const leftMs = Number(asked.headers[TIME_LEFT_HEADER] ?? TIME_LEFT_MS);
+    const work: Promise<void> = within(this.#host, leftMs, () =>
+      span(contract.subject, async () => this.#respond(asked, await this.#replyTo(contract, answer, asked)), {
+        kind: SpanKind.SERVER,
+        parent: asked.headers[TRACE_HEADER],
+      }),
+    ).finally(() => this.#inFlight.delete(work));
     this.#inFlight.add(work);
+    return undefined;
   }
 
-  async #reply(contract: Contract, answer: (request: unknown) => Promise<unknown>, asked: BusRequest): Promise<void> {
-    let reply: Reply;
+  async #replyTo(contract: Contract, answer: (request: unknown) => Promise<unknown>, asked: BusRequest): Promise<Reply> {
     try {
       const request = decode(contract.request, JSON.parse(asked.body));
-      reply = { ok: encode(contract.response, await answer(request)) };
+      return { ok: encode(contract.response, await answer(request)) };
     } catch (error) {
       const fault = isUnknownType(error) ? 'unavailable' : faultOf(error);
-      if (!(error instanceof Unavailable))
+      if (error instanceof NobodyWaits) this.#drop(contract.subject, 'late');
+      else if (!(error instanceof Unavailable))
         log.error({ err: error, subject: contract.subject, fault }, 'a request was not answered');
-      reply = { error: fault };
+      return { error: fault };
     }
-    asked.respond(JSON.stringify(reply));
+  }
+
+  /** Whatever cannot be sent back is the end of that request alone. */
+  #respond(asked: BusRequest, reply: Reply): void {
+    const { subject } = asked;
+    try {
+      const body = JSON.stringify(reply);
+      const bytes = Buffer.byteLength(body);
+      const fits = bytes <= this.#bus.maxBytes;
+      if (!fits) log.error({ subject, bytes, maxBytes: this.#bus.maxBytes }, 'an answer is too long for NATS');
+      asked.respond(fits ? body : JSON.stringify({ error: 'failed' } satisfies Reply));
+    } catch (error) {
+      log.warn({ err: error, subject }, 'an answer could not be sent; its asker asks again');
+    }
+  }
+
+  #drop(subject: string, reason: 'full' | 'late'): void {
+    this.#dropped.inc({ subject, reason });
+    log.warn({ subject, reason }, 'a request was not carried out');
   }
 
   /** Takes no new request, and resolves when those taken are answered. */

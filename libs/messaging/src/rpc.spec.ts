@@ -1,13 +1,12 @@
 import 'reflect-metadata';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { rpc } from '#libs/contracts';
-import { Metrics, realHost, Unavailable } from '#libs/runtime';
+import { assertWaited, Metrics, NobodyWaits, realHost, Unavailable, unhurried, within } from '#libs/runtime';
 import { type NatsServer, startNats } from '#libs/dev-servers';
-import { connect } from '@nats-io/transport-node';
 import { z } from 'zod';
 import { NatsLink } from './nats-link.ts';
-import { DEADLINE_HEADER, RpcClient, TakerFailed } from './rpc-client.ts';
-import { RpcServer } from './rpc-server.ts';
+import { ASKED_MAX, RpcClient, TakerFailed } from './rpc-client.ts';
+import { RpcServer, TAKEN_MAX } from './rpc-server.ts';
 
 const Double = rpc({
   subject: 'test.double',
@@ -39,7 +38,7 @@ describe('a question over NATS', () => {
     links = [];
     answer = async ({ n }) => ({ twice: 2 * n });
     const taker = await link('wallet');
-    server = new RpcServer(taker, 'wallet', realHost);
+    server = new RpcServer(taker, 'wallet', realHost, new Metrics(realHost));
     server.addHandler(Double.subject, async (request) => answer(request), false, { contract: Double });
     server.listen(() => undefined);
     client = new RpcClient(await link('transactions'), realHost, new Metrics(realHost));
@@ -87,20 +86,86 @@ describe('a question over NATS', () => {
     await expect(client.ask(loose, { n: 'one' })).rejects.toThrow(TakerFailed);
   });
 
-  it('past its deadline is dropped unread', async () => {
-    const seen: number[] = [];
-    answer = async ({ n }) => {
-      seen.push(n);
+  it('is answered however far the clock of its taker is ahead', async () => {
+    const ahead = { ...realHost, now: () => new Date(Date.now() + 3_600_000) };
+    const other = new RpcServer(await link('wallet'), 'wallet', ahead, new Metrics(ahead));
+    await server.close();
+    other.addHandler(Double.subject, async (request) => answer(request), false, { contract: Double });
+    other.listen(() => undefined);
+    await links.at(-1)?.connection?.flush();
+    await expect(client.ask(Double, { n: 21 })).resolves.toEqual({ twice: 42 });
+    await other.close();
+  });
+
+  it('for which nobody waits any more is not begun, and counted', async () => {
+    const metrics = new Metrics(realHost);
+    const begun: number[] = [];
+    const other = new RpcServer(await link('wallet'), 'wallet', realHost, metrics);
+    await server.close();
+    const slow = async ({ n }: { n: number }) => {
+      await realHost.sleep(200);
+      assertWaited('work');
+      begun.push(n);
       return { twice: 2 * n };
     };
-    const raw = await connect({ servers: nats.url });
-    const { headers } = await import('@nats-io/transport-node');
-    const late = headers();
-    late.set(DEADLINE_HEADER, String(Date.now() - 1));
-    raw.publish(Double.subject, JSON.stringify({ n: 1 }), { headers: late });
-    await raw.close();
-    await client.ask(Double, { n: 2 });
-    expect(seen).toEqual([2]);
+    other.addHandler(Double.subject, slow, false, { contract: Double });
+    other.listen(() => undefined);
+    await links.at(-1)?.connection?.flush();
+    await expect(client.ask(Double, { n: 1 }, 100)).rejects.toThrow(Unavailable);
+    await expect(client.ask(Double, { n: 2 })).resolves.toEqual({ twice: 4 });
+    expect(begun).toEqual([2]);
+    expect(await metrics.text()).toContain('smspay_rpc_dropped_total{subject="test.double",reason="late"} 1');
+    await other.close();
+  });
+
+  it('asked for somebody waits no longer than they do, and is not sent when they have gone', async () => {
+    const { promise: late, resolve: free } = Promise.withResolvers<{ twice: number }>();
+    answer = () => late;
+    const beganMs = performance.now();
+    await within(realHost, 300, async () => {
+      await expect(client.ask(Double, { n: 1 })).rejects.toThrow(Unavailable);
+      await expect(client.ask(Double, { n: 1 })).rejects.toThrow(NobodyWaits);
+    });
+    expect(performance.now() - beganMs).toBeLessThan(2_000);
+    free({ twice: 0 });
+    answer = async () => ({ twice: 0 });
+    await within(realHost, 0, () => unhurried(() => client.ask(Double, { n: 0 })));
+  });
+
+  it('beyond what its taker does at once is answered so at once', async () => {
+    const { promise: freed, resolve: free } = Promise.withResolvers<void>();
+    answer = async ({ n }) => {
+      await freed;
+      return { twice: 2 * n };
+    };
+    const asked = Array.from({ length: TAKEN_MAX }, (_, n) => client.ask(Double, { n }));
+    await expect(client.ask(Double, { n: -1 })).rejects.toThrow(Unavailable);
+    free();
+    expect(await Promise.all(asked)).toHaveLength(TAKEN_MAX);
+    await expect(client.ask(Double, { n: 1 })).resolves.toEqual({ twice: 2 });
+  });
+
+  it('beyond what its asker has under way at once is not sent', async () => {
+    const { promise: late, resolve: free } = Promise.withResolvers<{ twice: number }>();
+    answer = () => late;
+    const asked = Array.from({ length: ASKED_MAX }, (_, n) => client.ask(Double, { n }, 500));
+    await expect(client.ask(Double, { n: -1 })).rejects.toThrow('room for one more question');
+    const ended = await Promise.allSettled(asked);
+    free({ twice: 0 });
+    expect(ended.filter(({ status }) => status === 'rejected')).toHaveLength(ASKED_MAX);
+  });
+
+  it('too long for NATS, or answered at too great length, is a fault of it alone', async () => {
+    const text = 'x'.repeat(2_000_000);
+    const loose = rpc({ ...Double, request: z.object({ n: z.number(), text: z.string() }), response: z.unknown() });
+    await client.ask(Double, { n: 0 });
+    await expect(client.ask(loose, { n: 1, text })).rejects.toThrow('more than NATS takes');
+    const Long = rpc({ ...Double, subject: 'test.long', response: z.string() });
+    server.addHandler(Long.subject, async () => text, false, { contract: Long });
+    server.listen(() => undefined);
+    await links[0]?.connection?.flush();
+    await expect(client.ask(Long, { n: 1 })).rejects.toThrow(Unavailable);
+    await expect(client.ask(Double, { n: 2 })).resolves.toEqual({ twice: 4 });
   });
 
   it('that was taken is answered before the server closes, and a later one finds nobody', async () => {

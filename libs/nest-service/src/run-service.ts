@@ -100,7 +100,7 @@ export async function startService<Schema extends z.ZodObject>(
 ): Promise<RunningService> {
   const lifecycle = new Lifecycle(host);
   metrics.gauge('smspay_nats_connected', '1 while the connection to NATS stands', () => (bus.connected ? 1 : 0));
-  const server = new RpcServer(bus, service.name, host);
+  const server = new RpcServer(bus, service.name, host, metrics);
   const outside = service.outside?.(settings) ?? [];
   const providers: Provider[] = [
     { provide: SETTINGS, useValue: settings },

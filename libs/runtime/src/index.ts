@@ -1,4 +1,5 @@
 export * from './crash-point.ts';
+export * from './deadline.ts';
 export * from './host.ts';
 export * from './lifecycle.ts';
 export * from './logging.ts';
