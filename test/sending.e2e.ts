@@ -3,7 +3,7 @@ import { DismissDeadLetters, ListDeadLetters, ReplayDeadLetters } from '#libs/co
 import type { Callback, CreateOutcome } from '#libs/simulated-twilio';
 import { type Phone, Town, until } from '#libs/testing';
 
-/** Longer than a POST may take and a try may stay unsettled: 10 s and 30 s (design.md, "Receiving and sending"). */
+/** Longer than a POST may take and a try may stay unsettled: 10 s and 30 s (docs/design.md, "Receiving and sending"). */
 const SETTLED_MS = 60_000;
 
 describe('the provider', () => {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { Load, Town, until } from '#libs/testing';
 
-/** reliability.md, F2: service again within this of their return. */
+/** Service again within this of their return (docs/reliability.md, F2). */
 const AGAIN_MS = 15_000;
 
 describe('F2', () => {

@@ -38,7 +38,7 @@ export interface Looks {
 }
 
 /**
- * What must hold at every moment (reliability.md, I1–I7), kept as simply as it can be said: it adds up money, remembers who was told what,
+ * What must hold at every moment (docs/reliability.md, "Invariants"), kept as simply as it can be said: it adds up money, remembers who was told what,
  * and compares. Every change is looked at when the majority of the database has it, every text when it arrives.
  */
 export class Model {

@@ -9,7 +9,7 @@ import { OutboxText } from './outbox.schema.ts';
 const KEPT_MS = 30 * 24 * 3_600_000;
 const EVERY_MS = 3_600_000;
 
-/** Texts are erased after 30 days; ids never, so that a repeat is known for ever (design.md, "Secrets never reach a log"). */
+/** Texts are erased after 30 days; ids never, so that a repeat is known for ever (docs/design.md, "Secrets never reach a log"). */
 @Injectable()
 export class ErasureService implements OnModuleInit {
   constructor(

@@ -13,7 +13,10 @@ import { type SendResult, Twilio } from './providers/twilio.ts';
 import type { Settings } from './settings.ts';
 import type { DeliveryReport } from './twilio-forms.ts';
 
-/** A try whose outcome is not known is settled only after this without a callback (design.md). Longer than a POST may take. */
+/**
+ * A try whose outcome is not known is settled only after this without a callback (docs/design.md, "Receiving and sending"). Longer than a POST
+ * may take.
+ */
 const SETTLE_MS = 30_000;
 /** A process that was held up for longer makes no try any more: it would still be under way when its time is over. */
 const POST_WITHIN_MS = 15_000;
@@ -124,7 +127,10 @@ export class OutboundService implements OnModuleInit {
     await this.send(text);
   }
 
-  /** The try may have been taken, and its reply and callbacks lost: the provider's list decides (design.md). True if it has it. */
+  /**
+   * The try may have been taken, and its reply and callbacks lost: the provider's list decides (docs/design.md, "Receiving and sending"). True
+   * if it has it.
+   */
   private async adopt(text: OutboxText): Promise<boolean> {
     const [since] = text.sends;
     if (!since) return false;

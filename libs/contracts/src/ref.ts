@@ -4,7 +4,7 @@ import { z } from 'zod';
 const ALPHABET = '23456789ABCDEFGHJKMNPQRSTVWXYZ';
 const LENGTH = 7;
 
-/** The reference people see, and `tx` of protocol.md § 9: a random u32, allotted by unique insert. */
+/** The reference people see: a random u32, allotted by unique insert. */
 export const Ref = z.number().int().min(0).max(0xffffffff).brand<'Ref'>();
 export type Ref = z.output<typeof Ref>;
 

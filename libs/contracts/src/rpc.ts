@@ -5,7 +5,7 @@ export type Asker = 'sms-gateway' | 'transactions' | 'wallet' | 'notifications' 
 
 /**
  * One question of one service to another: subject and schemas in one place. A reply means that the taker's database holds what was
- * asked (design.md, "What holds everywhere"); an outage is an exception at the asker, never a value of the response.
+ * asked (docs/design.md, "Who asks whom"); an outage is an exception at the asker, never a value of the response.
  */
 export interface Contract<Request extends z.ZodType = z.ZodType, Response extends z.ZodType = z.ZodType> {
   readonly subject: string;
@@ -27,5 +27,5 @@ export function rpc<Request extends z.ZodType, Response extends z.ZodType>(
 export type RequestOf<C extends Contract> = z.output<C['request']>;
 export type ResponseOf<C extends Contract> = z.output<C['response']>;
 
-/** What a taker answers instead of a response (design.md, "Redrive"): `failed` is a fault of this one, `unavailable` an outage behind it. */
+/** What a taker answers instead of a response (docs/design.md, "Redrive"): `failed` is a fault of this one, `unavailable` an outage behind it. */
 export type RpcFault = 'failed' | 'unavailable';

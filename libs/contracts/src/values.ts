@@ -33,7 +33,7 @@ export const Msisdn = z
   .brand<'Msisdn'>();
 export type Msisdn = z.output<typeof Msisdn>;
 
-/** The dated link from a number to a wallet, `<number>:<n>`: numbers change owners (design.md, "Phone numbers"). */
+/** The dated link from a number to a wallet, `<number>:<n>`: numbers change owners (docs/design.md, "Phone numbers and links"). */
 export const Link = z
   .string()
   .regex(/^\+[1-9]\d{6,14}:[1-9]\d*$/)
@@ -47,7 +47,7 @@ export function linkOf(number: Msisdn, n = 1): Link {
 
 const id = <Brand extends string>(pattern: RegExp, _brand: Brand) => z.string().regex(pattern).brand<Brand>();
 
-/** The id of an incoming SMS from outside: Twilio's MessageSid, later also `session:epoch:counter` of a sealed one. Never expires. */
+/** The id of an incoming SMS from outside: Twilio's MessageSid. Never expires. */
 export const SmsId = id(/^[\w:-]{1,80}$/, 'SmsId');
 export type SmsId = z.output<typeof SmsId>;
 

@@ -20,7 +20,7 @@ import {
 export const TransferKind = z.enum(['payment', 'welcome', 'top_up']);
 export type TransferKind = z.output<typeof TransferKind>;
 
-/** Why the ledger says never (design.md, "The ledger is the arbiter"). */
+/** Why the ledger says never (docs/design.md, "The ledger is the arbiter"). */
 export const RefusalReason = z.enum([
   'insufficient_funds',
   'over_limit',

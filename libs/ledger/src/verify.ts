@@ -36,8 +36,8 @@ interface Account {
 }
 
 /**
- * Walks the whole ledger (design.md, "verify"): every id once, hashes right, chains without gaps, totals of chains, days and months that
- * add up, no balance below its floor, and all balances of a currency zero together. That it was cut off at its newest end, or signed anew
+ * Walks the whole ledger (docs/design.md, "The ledger"): every id once, hashes right, chains without gaps, totals of chains, days and months
+ * that add up, no balance below its floor, and all balances of a currency zero together. That it was cut off at its newest end, or signed anew
  * by somebody with the key, shows only against the `known` heads of an earlier walk, each of which must still be there.
  * Of a ledger in use, `until` is a moment from which nothing is under way any more: what is newer may come between two walks, so it is
  * checked but not counted.

@@ -130,7 +130,7 @@ export class RpcServer extends Server implements CustomTransportStrategy {
   }
 }
 
-// A newer release may ask what this one does not know yet: it waits (design.md, "Each release reads what the next one writes").
+// A newer release may ask what this one does not know yet: it waits (docs/design.md, "Each release reads what the next one writes").
 function isUnknownType(error: unknown): boolean {
   return error instanceof ZodError && error.issues.some((issue) => issue.code === 'invalid_union' && issue.errors.length === 0);
 }

@@ -1,7 +1,7 @@
 import { ConnectionString } from 'mongodb-connection-string-url';
 import type { ConnectOptions } from 'mongoose';
 
-/** What a `MONGODB_URI` may not say otherwise (design.md, "Durability is set on the connection"). */
+/** What a `MONGODB_URI` may not say otherwise (docs/design.md, "Durability is set on the connection"). */
 const FIXED = { w: 'majority', journal: 'true', j: 'true', readconcernlevel: 'majority', retrywrites: 'true' } as const;
 
 /** What is wrong with a URI for a service of ours; empty if nothing is. */

@@ -34,7 +34,7 @@ export function isDatabaseOutage(error: unknown): boolean {
   );
 }
 
-/** What an exception says to the asker (design.md, "Redrive"): an outage is passed on unchanged, all else is a fault of this one. */
+/** What an exception says to the asker (docs/design.md, "Redrive"): an outage is passed on unchanged, all else is a fault of this one. */
 export function faultOf(error: unknown): RpcFault {
   return error instanceof Unavailable || isDatabaseOutage(error) ? 'unavailable' : 'failed';
 }

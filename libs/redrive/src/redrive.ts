@@ -62,7 +62,7 @@ export interface RedriveOptions<T extends Driven> {
 }
 
 /**
- * Drives what has no outcome yet (design.md, "Redrive"): at once if there is room, else from MongoDB, the oldest first. So a process
+ * Drives what has no outcome yet (docs/design.md, "Redrive"): at once if there is room, else from MongoDB, the oldest first. So a process
  * that is given more than it can do stays as quick as it is, and what came first is done first, by whichever process has room.
  *
  * What stops everything is an outage: then documents keep their places, and only this process waits. What fails while others pass is a

@@ -2,7 +2,7 @@ import type { LoggerService } from '@nestjs/common';
 import { trace } from '@opentelemetry/api';
 import { pino } from 'pino';
 
-/** JSON lines on stdout. `msg` is a constant sentence, values are fields (style.md § 4). Redaction is the net below, not the plan. */
+/** JSON lines on stdout. `msg` is a constant sentence, values are fields. Redaction is the net below, not the plan. */
 export const log = pino({
   level: process.env['LOG_LEVEL'] || 'info',
   base: null,

@@ -95,7 +95,7 @@ export function readSettings<Schema extends z.ZodObject>(
   return problems.length > 0 ? { problems } : { settings: read.data };
 }
 
-/** What design.md ("Fail closed") refuses in production, whatever the service. */
+/** What production refuses, whatever the service (docs/design.md, "Fail closed"). */
 function productionProblems(settings: Record<string, unknown>): string[] {
   if (settings['SMSPAY_MODE'] !== 'production') return [];
   const problems: string[] = [];

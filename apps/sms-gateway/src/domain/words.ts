@@ -69,7 +69,7 @@ export function wordsOfCurrency(currency: Currency): readonly string[] {
 
 export const ALL_CURRENCY_WORDS = Object.keys(CURRENCY_WORDS).flatMap((code) => wordsOfCurrency(code as Currency));
 
-/** Twilio answers these itself when they are the whole text (design.md, "The plain-text language"); none is a word of any language here. */
+/** Twilio answers these itself when they are the whole text (docs/design.md, "The plain-text language"); none is a word of any language here. */
 export const RESERVED_WORDS: ReadonlySet<string> = new Set([
   'stop',
   'stopall',

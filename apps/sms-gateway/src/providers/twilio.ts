@@ -57,7 +57,7 @@ export class Twilio {
     this.client = twilio(settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN, { httpClient: http as twilio.RequestClient });
   }
 
-  /** One POST. The API has no idempotency key, so what is not plainly taken or refused is ambiguous (design.md, "Receiving and sending"). */
+  /** One POST. The API has no idempotency key, so what is not plainly taken or refused is ambiguous (docs/design.md, "Receiving and sending"). */
   async send({ to, from, body, callbackUrl, validitySeconds }: TextToSend): Promise<SendResult> {
     try {
       const message = await this.client.messages.create({

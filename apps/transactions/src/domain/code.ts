@@ -2,7 +2,7 @@ import { createHmac, type KeyObject } from 'node:crypto';
 import type { CodeDigits } from './guessing.ts';
 
 /**
- * The code of one thing: `HMAC-SHA-256(CODE_KEY, id ‖ n) mod 10^digits` (design.md, "The plain-text language"). Computed, never
+ * The code of one thing: `HMAC-SHA-256(CODE_KEY, id ‖ n) mod 10^digits` (docs/design.md, "Codes"). Computed, never
  * stored, so a redrive tells the same one. The modulo's bias is below 2^-34.
  */
 export function codeOf(key: KeyObject, id: string, n: number, digits: CodeDigits): string {

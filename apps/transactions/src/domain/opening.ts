@@ -1,6 +1,6 @@
 import type { OpenRefusal, PaymentCommand, QuoteTransfer, ResponseOf } from '#libs/contracts';
 
-/** Open codes a person may have for what they began, and as many more for what others ask of them (design.md). */
+/** Open codes a person may have for what they began, and as many more for what others ask of them (docs/design.md, "At most so many"). */
 export const OPEN_MAX = 5;
 
 /** The places that a payer has for open payments of one origin. Each open payment has one, and no two the same. */
