@@ -25,9 +25,6 @@ const RANK: Record<string, number> = {
 };
 const OPEN: ReadonlySet<string> = new Set(['awaiting_confirmation', 'awaiting_approval']);
 
-/** The number and the hour of an SMS. */
-const hourOf = (sms: Stored) => `${sms['from']} ${Math.floor((sms['recordedAt'] as Date).getTime() / HOUR_MS)}`;
-
 /** What the model looks at of the world. */
 export interface Looks {
   nowMs: () => number;
@@ -55,8 +52,16 @@ export class Model {
   readonly #opened = new Map<string, { origin: string; key: string; atMs: number }>();
   /** Times at which a number was helped without asking. */
   readonly #helped = new Map<string, { id: string; atMs: number }[]>();
-  /** Wrong codes that were answered so, by number and hour. */
-  readonly #wrong = new Map<string, number>();
+  /** When the SMS with wrong codes that were answered so were recorded, by number. */
+  readonly #wrong = new Map<string, number[]>();
+  /** The id of each text, by its callback id. */
+  readonly #idOf = new Map<string, string>();
+  /** The codes that people were told, by the payment. */
+  readonly #codes = new Map<string, string[]>();
+  /** The SMS of each number in a word. */
+  readonly #saidBy = new Map<string, Message[]>();
+  /** SMS that meet a bug. */
+  readonly poisoned = new Set<string>();
   /** Each SMS whose code may have been compared with those of six digits. */
   readonly #ticketed = new Set<string>();
   /** Each SMS whose command reached transactions, and how many wrong codes of its number and hour were answered when it first did. */
@@ -96,15 +101,16 @@ export class Model {
   }
 
   /** A phone sent an SMS. */
-  sent(sid: string): void {
-    this.#sent.set(sid, this.#looks.nowMs());
+  sent(message: Message): void {
+    this.#sent.set(message.sid, this.#looks.nowMs());
+    this.#saidBy.set(message.from, [...(this.#saidBy.get(message.from) ?? []), message]);
   }
 
   /** A command of an SMS reached transactions. */
   asked(smsId: string, from: string): void {
     const sms = this.#looks.committed('sms-gateway', 'inbox', smsId);
     if (this.#asked.has(smsId) || !sms) return;
-    this.#asked.set(smsId, { from, wrong: this.#wrong.get(hourOf(sms)) ?? 0 });
+    this.#asked.set(smsId, { from, wrong: this.#wrongBefore(sms) });
   }
 
   /** The webhook of an SMS was answered 2xx. */
@@ -124,7 +130,10 @@ export class Model {
   }
 
   /** A text arrived at a phone. */
-  told({ to, body }: Message): void {
+  told({ to, body, statusCallback }: Message): void {
+    const [, code] = /^(?:Pay |.* asks you for ).* Reply (\d{6,9}) within/.exec(body) ?? [];
+    const [payment = ''] = this.#idOf.get(new URL(statusCallback ?? '').searchParams.get('text') ?? '')?.split(':') ?? [];
+    if (code) this.#codes.set(payment, [...(this.#codes.get(payment) ?? []), code]);
     const [, amount, ref] = /^(?:Paid|You got) KES ([\d,.]+) .*Ref (\w{7})$/.exec(body) ?? [];
     if (!amount || !ref) return;
     const cents = BigInt(amount.replace(/[,.]/g, ''));
@@ -190,7 +199,7 @@ export class Model {
     if (before?.['outcome'] !== undefined && outcome !== before['outcome'])
       this.#breaks(`I4: SMS ${after._id} came out as ${before['outcome']}, then as ${outcome}`);
     if (before?.['outcome'] === undefined && outcome === 'wrong_code')
-      this.#wrong.set(hourOf(after), (this.#wrong.get(hourOf(after)) ?? 0) + 1);
+      this.#wrong.set(after['from'], [...(this.#wrong.get(after['from']) ?? []), after['recordedAt'].getTime()]);
     if (before?.['outcome'] !== undefined || !outcome || !['help', 'text_only'].includes(outcome)) return;
     const atMs = (after['recordedAt'] as Date).getTime();
     const helped = this.#helped.get(after['from']) ?? [];
@@ -200,6 +209,7 @@ export class Model {
   }
 
   #outbox(before: Stored | undefined, after: Stored): void {
+    this.#idOf.set(after['callbackId'], after._id);
     if (after['sid']) this.#textOf.set(after['sid'], after['callbackId']);
     const [from, to] = [before?.['state'], after['state']] as string[];
     if (from !== undefined && to !== undefined && (RANK[to] ?? 0) < (RANK[from] ?? 0) && from !== 'failed')
@@ -223,5 +233,23 @@ export class Model {
       this.#open.set(key, open.add(after._id));
       if (open.size > OPEN_MAX) this.#breaks(`F22: ${open.size} open at once of ${key}, where ${OPEN_MAX} may be`);
     } else this.#open.get(this.#opened.get(after._id)?.key ?? '')?.delete(after._id);
+    if (to === 'expired' && from !== to) this.#expired(after);
+  }
+
+  /** Nothing expires whose right code came in time, whatever was away. */
+  #expired({ _id, payer, endsAt, codeDigits }: Stored): void {
+    const codes = this.#codes.get(_id) ?? [];
+    for (const { sid, body } of this.#saidBy.get(payer.number) ?? []) {
+      const sms = codes.includes(body.trim()) ? this.#looks.committed('sms-gateway', 'inbox', sid) : undefined;
+      if (!sms || sms['recordedAt'] >= endsAt || sms['dead'] || this.poisoned.has(sid)) continue;
+      if (codeDigits === 6 && this.#wrongBefore(sms) < GUESSES_MAX)
+        this.#breaks(`F25: payment ${_id} expired, and its code came in time, in ${sid}`);
+    }
+  }
+
+  /** Wrong codes of a number in the hour before an SMS of it. */
+  #wrongBefore({ from, recordedAt }: Stored): number {
+    const atMs = recordedAt.getTime();
+    return (this.#wrong.get(from) ?? []).filter((wrongMs) => wrongMs > atMs - HOUR_MS && wrongMs <= atMs).length;
   }
 }

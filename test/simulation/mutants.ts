@@ -179,7 +179,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'guesses-only-counted',
     bug: 'how many codes were wrong is read before one is compared',
     file: 'apps/transactions/src/codes.service',
-    changes: [['if (await this.take(id, smsId))', 'if (true)']],
+    changes: [['if (await this.take(id, smsId, at))', 'if (true)']],
   },
   {
     name: 'six-digits-for-ever',

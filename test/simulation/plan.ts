@@ -20,7 +20,8 @@ export type Act =
 /** Something goes wrong. What lasts ends after `forMs`. */
 export type Fault =
   | ({ do: 'kill'; process: string } & Trap)
-  | ({ do: 'pause'; process: string; forMs: number } & Trap)
+  /** `suspended`: its host sleeps, and its monotonic clock with it. */
+  | ({ do: 'pause'; process: string; forMs: number; suspended?: boolean } & Trap)
   | { do: 'stop'; process: string }
   | { do: 'clock'; process: string; aheadMs: number; forMs: number }
   | { do: 'slow'; process: string; factor: number; forMs: number }
@@ -246,7 +247,13 @@ function crashes(make: Maker): void {
     const kind = make.chance.draw();
     if (kind < 0.6) make.add(make.some(), { do: 'kill', ...make.trap() });
     else if (kind < 0.8) make.add(make.some(), { do: 'stop', process: make.process() });
-    else make.add(make.some(), { do: 'pause', ...make.trap(), forMs: make.chance.whole(1, 90) * SECOND });
+    else
+      make.add(make.some(), {
+        do: 'pause',
+        ...make.trap(),
+        suspended: make.chance.is(0.3),
+        forMs: make.chance.whole(1, 90) * SECOND,
+      });
   }
 }
 
@@ -260,7 +267,7 @@ function pauses(make: Maker): void {
     const trap = make.trap(service);
     if (service === 'sms-gateway' && make.chance.is(0.7))
       Object.assign(trap, { at: 'after smspay_sms_gateway.outbox updateOne SM', places: make.chance.whole(0, 8) });
-    make.add(make.some(), { do: 'pause', ...trap, forMs: make.chance.whole(5, 60) * SECOND });
+    make.add(make.some(), { do: 'pause', ...trap, suspended: make.chance.is(0.3), forMs: make.chance.whole(5, 60) * SECOND });
   }
   const faults = { lostReplies: 0.3, callbacksLost: make.chance.pick([0.5, 1]), broken: make.chance.pick([0.2, 0.5]) };
   make.add(2 * SECOND, { do: 'provider', faults, forMs: make.lastMs });
@@ -325,7 +332,9 @@ function providerFaults(chance: Chance): Partial<ProviderFaults> {
     hangs: some(0.05, 0.3),
     lostReplies: some(0.1, 0.5),
     slowMs: some(500, 5_000),
+    rejects: some(0.3, 1),
     listFails: chance.is(0.3),
+    listCut: chance.is(0.2),
     listLateMs: some(1_000, 20_000),
     callbacksLost: some(0.2, 1),
     callbacksDoubled: some(0.2, 1),
@@ -347,7 +356,11 @@ function longOutage(make: Maker): void {
     { do: 'provider', faults: { listFails: true, lostReplies: 1, callbacksLost: 1 }, forMs },
     // A report that comes when a text was given up.
     { do: 'provider', faults: { listFails: true, lostReplies: 1, callbackMs: 3 * MINUTE }, forMs },
-    { do: 'provider', faults: make.chance.pick([{ broken: 1 }, { refused: 1 }, { tooMany: 1 }, { hangs: 1 }]), forMs },
+    {
+      do: 'provider',
+      faults: make.chance.pick([{ broken: 1 }, { refused: 1 }, { tooMany: 1 }, { hangs: 1 }, { rejects: 1 }]),
+      forMs,
+    },
   ]);
   make.add(atMs, fault);
   // Who comes after it must not go before who waited.

@@ -35,6 +35,9 @@ export class SimulatedProcess implements Caller {
   /** When it began, true time in epoch milliseconds. */
   readonly bornMs: number;
   #state: 'running' | 'paused' | 'gone' = 'running';
+  /** How long its host slept, and since when it does. */
+  #sleptMs = 0;
+  #asleepAtMs: number | undefined;
   #trap: (Trap & { happens: (place: string) => void }) | undefined;
   #heardLater: (() => void)[] = [];
   readonly #mourners = new Set<() => void>();
@@ -47,7 +50,7 @@ export class SimulatedProcess implements Caller {
     this.bornMs = parts.scheduler.nowMs;
     this.host = {
       now: () => new Date(Math.floor(this.#scheduler.nowMs + this.skewMs)),
-      monotonicMs: () => this.#scheduler.nowMs - this.bornMs,
+      monotonicMs: () => this.#scheduler.nowMs - this.bornMs - this.#sleptMs,
       sleep: (ms, signal) => this.sleep(ms, signal),
       random: () => this.chance.draw(),
       randomBytes: (size) => this.chance.bytes(size),
@@ -156,17 +159,20 @@ export class SimulatedProcess implements Caller {
     return () => this.#mourners.delete(mourn);
   }
 
-  /** SIGSTOP: the world goes on without it. */
-  pause(where: string): void {
+  /** SIGSTOP: the world goes on without it. Or its host is suspended, so that its monotonic clock stands still too. */
+  pause(where: string, suspended = false): void {
     if (this.#state !== 'running') return;
     this.#state = 'paused';
-    this.#story.fault(`${this.name} is paused ${where}`);
+    if (suspended) this.#asleepAtMs = this.#scheduler.nowMs;
+    this.#story.fault(`${this.name} is ${suspended ? 'suspended' : 'paused'} ${where}`);
   }
 
   /** SIGCONT: it hears what it missed, in order. */
   resume(): void {
     if (this.#state !== 'paused') return;
     this.#state = 'running';
+    if (this.#asleepAtMs !== undefined) this.#sleptMs += this.#scheduler.nowMs - this.#asleepAtMs;
+    this.#asleepAtMs = undefined;
     const missed = this.#heardLater;
     this.#heardLater = [];
     for (const news of missed) this.#scheduler.after(0, () => this.hear(news));

@@ -23,8 +23,11 @@ export interface ProviderFaults {
   lostReplies: number;
   /** Answers of the API come so much later, milliseconds on average. */
   slowMs: number;
-  /** The list answers 503. */
+  /** Sends that are refused for a reason that concerns all, as if our number were gone. */
+  rejects: number;
+  /** The list answers 503, or breaks off in the middle. */
   listFails: boolean;
+  listCut: boolean;
   /** The list shows a message so much after it was taken, milliseconds on average. */
   listLateMs: number;
   /** The part of status callbacks that never come, and of those that come twice. */
@@ -43,7 +46,9 @@ export const NO_PROVIDER_FAULTS: ProviderFaults = {
   hangs: 0,
   lostReplies: 0,
   slowMs: 0,
+  rejects: 0,
   listFails: false,
+  listCut: false,
   listLateMs: 0,
   callbacksLost: 0,
   callbacksDoubled: 0,
@@ -119,12 +124,13 @@ export class SimulatedProvider {
     const isList = verb === 'GET';
     const query = { ...Object.fromEntries(url.searchParams), ...words(params) };
     return process.call(`provider ${isList ? 'list' : 'send'} ${query['To'] ?? words(data)['To'] ?? ''}`, (answer) => {
-      const { refused, tooMany, broken, hangs, lostReplies, slowMs, listFails } = this.faults;
+      const { refused, tooMany, broken, hangs, lostReplies, slowMs, rejects, listFails, listCut } = this.faults;
       const fail = (code: string) => answer({ error: Object.assign(new Error(code), { code }) });
       if (this.#chance.is(refused)) return fail('ECONNREFUSED');
       if (this.#chance.is(tooMany)) return answer({ value: errorResponse(429, 20429) });
       if (this.#chance.is(broken)) return answer({ value: errorResponse(503, 20503) });
       if (isList && listFails) return answer({ value: errorResponse(503, 20503) });
+      if (!isList && this.#chance.is(rejects)) return answer({ value: errorResponse(400, 21606) });
       if (this.#chance.is(hangs)) return void this.#scheduler.after(API_MS, () => fail('ECONNABORTED'));
       const reply = this.account.request({ method: verb, path: url.pathname, query, form: words(data) });
       if (isList) this.#note(query['To'] ?? '');
@@ -132,7 +138,9 @@ export class SimulatedProvider {
       if (this.#chance.is(lostReplies)) return fail('ECONNRESET');
       const delayMs = slowMs > 0 ? this.#chance.wait(slowMs) : 0;
       this.#scheduler.after(Math.min(delayMs, API_MS), () =>
-        delayMs >= API_MS ? fail('ECONNABORTED') : answer({ value: { statusCode: reply.status, body: reply.body, headers: {} } }),
+        delayMs >= API_MS
+          ? fail('ECONNABORTED')
+          : answer({ value: { statusCode: reply.status, body: isList && listCut ? half(reply.body) : reply.body, headers: {} } }),
       );
       return undefined;
     });
@@ -226,3 +234,6 @@ const errorResponse = (status: number, code: number) => ({
   body: { code, message: 'simulated', status, more_info: '' },
   headers: {},
 });
+
+/** As much of an answer as came before its connection broke. */
+const half = (body: unknown) => JSON.stringify(body).slice(0, JSON.stringify(body).length >> 1);

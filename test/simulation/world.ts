@@ -207,8 +207,11 @@ export class World {
     this.#provider.account.on('status', (message) => {
       if (message.direction === 'inbound' && message.status === 'receiving') {
         this.#sms++;
-        this.#model.sent(message.sid);
-        if (this.#poisoning.delete(message.from)) this.#poison.add(message.sid);
+        this.#model.sent(message);
+        if (this.#poisoning.delete(message.from)) {
+          this.#poison.add(message.sid);
+          this.#model.poisoned.add(message.sid);
+        }
       }
       if (message.direction !== 'outbound-api' || message.status !== 'queued') return;
       this.#texts++;
@@ -236,7 +239,9 @@ export class World {
 
   #ready(service: ServiceName): { process: SimulatedProcess; app: RunningService['app'] }[] {
     return this.#places.flatMap(({ service: of, process, running }) =>
-      of === service && process?.alive && running?.app.get(Database).opened ? [{ process, app: running.app }] : [],
+      of === service && process?.alive && running && running.app.get(Database).problem === undefined
+        ? [{ process, app: running.app }]
+        : [],
     );
   }
 
@@ -283,7 +288,7 @@ export class World {
         const pause = (place: string) => {
           // No process can know that it stood still between its last look at the clock and the next instruction.
           if (place.startsWith('before provider send')) return process?.trap({ places: 0, at: '' }, pause);
-          process?.pause(place);
+          process?.pause(place, fault.suspended);
           afterwards(() => process?.resume());
         };
         return process?.trap(fault, pause);
@@ -404,7 +409,7 @@ export class World {
     const decided = this.#documents('transactions', 'payments').filter(({ closedBy }) => closedBy !== undefined);
     if (decided.length === 0) return;
     const payment = this.#chance.pick(decided);
-    const change = this.#chance.pick(['amount', 'fee', 'to'] as const);
+    const change = this.#chance.pick(['amount', 'fee', 'to', 'nothing'] as const);
     const answer = await this.#asker('another', 'transactions')
       .ask(MakeTransfer, {
         transferId: payOf(payment._id as PaymentId),
@@ -420,8 +425,11 @@ export class World {
         cause: 'again' as Cause,
       })
       .catch(() => undefined);
-    if (answer?.result === 'made')
-      this.#model.broken.push(`I5: an order of ${payment._id} with another ${change} was answered as made`);
+    const right = payment['state'] !== 'completed' ? 'refused' : change === 'nothing' ? 'made' : 'id_taken';
+    if (answer && answer.result !== right)
+      this.#model.broken.push(
+        `I5: an order of ${payment._id} with ${change} changed was answered as ${answer.result}, not ${right}`,
+      );
     if (!this.#well()) this.#scheduler.stop();
   }
 

@@ -27,6 +27,8 @@ import type { InboundSms } from './twilio-forms.ts';
 
 /** Longer than understanding takes; a crash is found again after it. */
 const LEASE_MS = 15_000;
+/** SMS that one process understands at the same time. */
+const AT_ONCE = 8;
 const HISTORY_MAX = 5;
 const LANGUAGE: Language = 'en';
 
@@ -57,6 +59,7 @@ export class InboundService implements OnModuleInit {
       what: 'inbox',
       drive: (sms) => this.understand(sms),
       leaseMs: LEASE_MS,
+      atOnce: AT_ONCE,
       givesUp: true,
       canDrive: () => rpc.connected && clock.good,
       inTurn: true,
@@ -82,27 +85,30 @@ export class InboundService implements OnModuleInit {
   private async record({ MessageSid: smsId, From: from, To: to, Body: body, NumMedia: media }: InboundSms): Promise<void> {
     const recordedAt = this.clock.now();
     crashPoint('gateway: before an SMS is stored');
-    const { inserted, stored } = await insertOrRead(
-      this.inbox,
-      {
-        _id: smsId,
-        from,
-        to,
-        text: this.dataKeys.seal(new Secret(body), `inbox:${smsId}`),
-        media,
-        recordedAt,
-        ...this.redrive.firstTry(),
-        tries: 0,
-        traceparent: traceparent(),
-      } as InboxMessage,
-      this.host,
-    );
-    crashPoint('gateway: SMS stored');
-    if (inserted) {
-      this.redrive.driveNow(stored);
-      return;
-    }
-    const same = stored.from === from && stored.to === to && (!stored.text || this.open(stored) === body);
+    let known: InboxMessage | undefined;
+    await this.redrive.begin(async (first) => {
+      const { inserted, stored } = await insertOrRead(
+        this.inbox,
+        {
+          _id: smsId,
+          from,
+          to,
+          text: this.dataKeys.seal(new Secret(body), `inbox:${smsId}`),
+          media,
+          recordedAt,
+          ...first,
+          tries: 0,
+          traceparent: traceparent(),
+        } as InboxMessage,
+        this.host,
+      );
+      crashPoint('gateway: SMS stored');
+      if (inserted) return stored;
+      known = stored;
+      return undefined;
+    });
+    if (!known) return;
+    const same = known.from === from && known.to === to && (!known.text || this.open(known) === body);
     if (!same) {
       log.error({ smsId }, 'an SMS id came again with other contents');
       throw new ConflictException('this MessageSid was recorded with other contents');

@@ -1,7 +1,7 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { QueuedText, QueueTexts, ResponseOf } from '#libs/contracts';
-import { claimOf, Redrive } from '#libs/redrive';
+import { claimOf, type FirstTry, Redrive } from '#libs/redrive';
 import { crashPoint, DataKeys, Host, Lifecycle, log, masked, Metrics, span, SpanKind, traceparent } from '#libs/runtime';
 import { insertOrRead, isDuplicateKey } from '#libs/mongo';
 import { Clock, SETTINGS } from '#libs/nest-service';
@@ -9,7 +9,7 @@ import type { Model } from 'mongoose';
 import { isEnd, stateOfReport, statesBefore, type TextState } from './domain/delivery.ts';
 import { InboxMessage } from './inbox.schema.ts';
 import { OutboxText } from './outbox.schema.ts';
-import { type SendResult, Twilio } from './providers/twilio.ts';
+import { type SendResult, TEXTS_AT_ONCE, Twilio } from './providers/twilio.ts';
 import type { Settings } from './settings.ts';
 import type { DeliveryReport } from './twilio-forms.ts';
 
@@ -56,6 +56,7 @@ export class OutboundService implements OnModuleInit {
       what: 'outbox',
       drive: (text) => this.drive(text),
       leaseMs: LEASE_MS,
+      atOnce: TEXTS_AT_ONCE,
       givesUp: true,
       canDrive: () => clock.good,
       lifecycle,
@@ -82,28 +83,27 @@ export class OutboundService implements OnModuleInit {
     crashPoint('gateway: before a text is stored');
     const sender = from ?? (await this.numberFor(text.to));
     const createdAt = this.clock.now();
-    const first = this.redrive.firstTry();
-    // What is sent at once is stored together with its first try.
-    const isSentNow = first.claim !== undefined && !isOver(text.dropAt, createdAt);
-    const { inserted, stored } = await insertOrRead(
-      this.outbox,
-      {
-        ...text,
-        _id: id,
-        from: sender,
-        createdAt,
-        callbackId: this.host.randomBytes(12).toString('hex'),
-        tries: 0,
-        ...first,
-        ...(isSentNow
-          ? { state: 'trying', sends: [createdAt], nextTryAt: settledBy(createdAt) }
-          : { state: 'queued', sends: [] }),
-        traceparent: traceparent(),
-      } as OutboxText,
-      this.host,
-    );
-    crashPoint('gateway: text stored');
-    if (inserted) this.redrive.driveNow(stored, isSentNow ? () => this.post(stored, createdAt) : undefined);
+    const document = { ...text, _id: id, from: sender, createdAt, tries: 0, traceparent: traceparent() };
+    let isSentNow = false;
+    const store = async (first: FirstTry) => {
+      // What is sent at once is stored together with its first try.
+      isSentNow = first.claim !== undefined && !isOver(text.dropAt, createdAt);
+      const { inserted, stored } = await insertOrRead(
+        this.outbox,
+        {
+          ...document,
+          callbackId: this.host.randomBytes(12).toString('hex'),
+          ...first,
+          ...(isSentNow
+            ? { state: 'trying', sends: [createdAt], nextTryAt: settledBy(createdAt) }
+            : { state: 'queued', sends: [] }),
+        } as OutboxText,
+        this.host,
+      );
+      crashPoint('gateway: text stored');
+      return inserted ? stored : undefined;
+    };
+    await this.redrive.begin(store, (stored) => (isSentNow ? this.post(stored, createdAt) : this.drive(stored)));
   }
 
   // A person keeps the number that they and the server first used.
@@ -161,7 +161,8 @@ export class OutboundService implements OnModuleInit {
   /** One try, which is stored. It must be over before others ask what became of it. */
   private async post(text: OutboxText, began: Date): Promise<void> {
     crashPoint('gateway: try stored');
-    if (this.clock.now().getTime() - began.getTime() > POST_WITHIN_MS) {
+    // Where the host itself slept, only the clock that goes on without it knows.
+    if (!this.clock.good || this.clock.now().getTime() - began.getTime() > POST_WITHIN_MS) {
       log.warn({ textId: text._id }, 'a try came too late to be made');
       return;
     }
@@ -186,6 +187,8 @@ export class OutboundService implements OnModuleInit {
         'what became of a try could not be stored; its callback or the list of the provider will tell',
       ),
     );
+    // Where all are refused it is an outage; where one is while others pass, its own fault.
+    if (sent.result === 'refused' && !sent.forGood) throw new Error(`provider error ${sent.errorCode}`);
   }
 
   private async settle(text: OutboxText, sent: SendResult): Promise<void> {
@@ -206,6 +209,10 @@ export class OutboundService implements OnModuleInit {
         return;
       }
       case 'refused':
+        if (!sent.forGood) {
+          await this.outbox.updateOne(claimOf(text), { $set: { state: 'queued' } });
+          return;
+        }
         log.error(
           { textId: text._id, msisdn: masked(text.to), errorCode: sent.errorCode },
           'the provider refused a text for good',

@@ -8,7 +8,7 @@ export const smsGateway: Service<typeof settings> = {
   name: 'sms-gateway',
   module: SmsGatewayModule,
   settings,
-  // It takes SMS while NATS is away (docs/reliability.md, F14).
+  // It takes SMS while NATS is away (docs/reliability.md, F14), and whatever its clock says: to take decides nothing.
   needs: ['mongodb'],
   outside: (read) => [{ provide: TwilioHttp, useValue: twilioHttp(read) }],
 };

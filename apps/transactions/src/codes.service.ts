@@ -2,8 +2,8 @@ import type { KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Msisdn, PaymentId, Sealed, SmsId } from '#libs/contracts';
-import { Unavailable, DataKeys, Host, log, masked, Metrics, Secret } from '#libs/runtime';
-import { insertOrRead, isDuplicateKey, OtherIndexTaken } from '#libs/mongo';
+import { assertWaited, DataKeys, Host, log, masked, Metrics, Secret, Unavailable } from '#libs/runtime';
+import { isDuplicateKey } from '#libs/mongo';
 import { Clock, SETTINGS } from '#libs/nest-service';
 import type { Model } from 'mongoose';
 import { codeOf, freeN } from './domain/code.ts';
@@ -16,7 +16,7 @@ import type { Settings } from './settings.ts';
 const TICKET_LOOKS_MAX = 20;
 const TICKET_LOOK_MS = 100;
 /** A ticket of which it is not known for so long whether its code is right counts as one of a wrong code. */
-const PENDING_MAX_MS = 60_000;
+const COMPARED_WITHIN_MS = 60_000;
 
 /** The codes that confirm payments: computed, compared and counted here alone. */
 @Injectable()
@@ -63,38 +63,46 @@ export class CodesService {
   }
 
   /**
-   * Takes a ticket for the code of one SMS; false if all of this hour went to wrong codes: then it is compared with codes of nine digits alone.
+   * Takes a ticket for the code of one SMS; false if all of an hour went to wrong codes: then it is compared with codes of nine digits alone.
    * Throws `Unavailable` while it is not known of the others whether they are right.
    */
   async takeTicket(smsId: SmsId, number: Msisdn, at: Date): Promise<boolean> {
-    const ids = ticketsOf(number, at);
     for (let look = 0; look < TICKET_LOOKS_MAX; look++) {
-      const taken = await this.guesses.find({ _id: { $in: ids } }).lean<Guess[]>();
+      assertWaited('a ticket');
+      const taken = await this.takenAt(number, at);
       if (taken.some((ticket) => ticket.smsId === smsId)) return true;
-      if (taken.length === ids.length && !taken.some((ticket) => this.isPending(ticket))) return false;
-      for (const id of ids.filter((free) => !taken.some((ticket) => ticket._id === free)))
-        if (await this.take(id, smsId)) return true;
+      if (taken.length === GUESSES_MAX && taken.every((ticket) => this.isWrong(ticket))) return false;
+      for (const id of ticketsOf(number).filter((free) => !taken.some((ticket) => ticket._id === free)))
+        if (await this.take(id, smsId, at)) return true;
       await this.host.sleep(TICKET_LOOK_MS);
     }
     throw new Unavailable('a ticket while others are compared');
   }
 
-  // An insert whose reply was lost may come when its SMS is done with: nobody says any more of such a ticket that it was wrong.
-  private isPending({ wrong, at }: Guess): boolean {
-    return !wrong && this.clock.now().getTime() - at.getTime() < PENDING_MAX_MS;
+  private takenAt(number: Msisdn, at: Date): Promise<Guess[]> {
+    return this.guesses.find({ _id: { $in: ticketsOf(number) }, until: { $gt: at } }).lean<Guess[]>();
   }
 
-  private async take(_id: string, smsId: SmsId): Promise<boolean> {
+  // A write whose reply was lost may come when its SMS is done with: nobody says any more of such a ticket that it was wrong.
+  private isWrong({ is, at }: Guess): boolean {
+    return is === 'wrong' || (is === undefined && this.clock.now().getTime() - at.getTime() >= COMPARED_WITHIN_MS);
+  }
+
+  private async take(_id: string, smsId: SmsId, at: Date): Promise<boolean> {
+    const ticket = { smsId, at: this.clock.now(), until: new Date(at.getTime() + GUESSED_FOR_MS) };
     try {
-      const { stored } = await insertOrRead(this.guesses, { _id, smsId, at: this.clock.now() }, this.host);
-      return stored.smsId === smsId;
+      await this.guesses.updateOne({ _id, until: { $lte: at } }, { $set: ticket, $unset: { is: 1 } }, { upsert: true });
+      return true;
     } catch (error) {
-      // The same SMS, driven twice at once, has another one.
-      if (error instanceof OtherIndexTaken) return true;
-      // It was taken, and given back since.
-      if (isDuplicateKey(error)) return false;
+      // Another SMS has it, unless the same one, driven twice at once, has another.
+      if (isDuplicateKey(error)) return (await this.guesses.exists({ smsId })) !== null;
       throw error;
     }
+  }
+
+  /** The code of an SMS is right, and what it asks for could not be done yet: until it is, its ticket is no wrong one. */
+  async holdTicket(smsId: SmsId): Promise<void> {
+    await this.guesses.updateOne({ smsId }, { $set: { is: 'right' } });
   }
 
   /** The code of an SMS was right, and what it asked for is stored: its ticket is free again. */
@@ -102,12 +110,12 @@ export class CodesService {
     await this.guesses.deleteOne({ smsId });
   }
 
-  /** The code of an SMS was wrong. True if too many of its number in this hour are: then its codes get nine digits. */
+  /** The code of an SMS was wrong. True if too many of its number in an hour are: then its codes get nine digits. */
   async wrong(smsId: SmsId, number: Msisdn, at: Date): Promise<boolean> {
-    await this.guesses.updateOne({ smsId }, { $set: { wrong: true } });
+    await this.guesses.updateOne({ smsId }, { $set: { is: 'wrong' } });
     this.wrongTotal.inc();
-    const taken = await this.guesses.countDocuments({ _id: { $in: ticketsOf(number, at) } });
-    if (taken < GUESSES_MAX) return false;
+    const taken = await this.takenAt(number, at);
+    if (taken.filter((ticket) => this.isWrong(ticket)).length < GUESSES_MAX) return false;
     const until = new Date(at.getTime() + GUESSED_FOR_MS);
     await this.guessedNumbers.updateOne({ _id: number }, { $max: { until } }, { upsert: true });
     log.warn({ msisdn: masked(number) }, 'codes are being guessed');

@@ -47,6 +47,7 @@ export class PaymentRecord {
   @Prop({ type: Date }) refuseAt?: Date;
   @Prop({ type: Number }) codeN?: number;
   @Prop({ type: Number }) codeDigits?: CodeDigits;
+  @Prop({ type: String }) confirmedBy?: Cause;
   /** Which of the payer's open ones it is, `<number>:<origin>:<1 to 5>`, until it is closed: unique, so there are never more. */
   @Prop({ type: String }) slot?: string;
   @Prop({ type: BigInt }) payerBalance?: bigint;

@@ -22,7 +22,7 @@ import {
   walletAccount,
 } from '#libs/contracts';
 import { RpcClient } from '#libs/messaging';
-import { claimOf, Redrive } from '#libs/redrive';
+import { claimOf, type FirstTry, Redrive } from '#libs/redrive';
 import { crashPoint, Host, Lifecycle, log, Metrics, type Secret, traceparent } from '#libs/runtime';
 import { insertOrRead, OtherIndexTaken } from '#libs/mongo';
 import { Clock, SETTINGS } from '#libs/nest-service';
@@ -53,6 +53,12 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 /** Longer than telling takes; a crash is found again after it. */
 const LEASE_MS = 10_000;
+/** Payments of which one process tells at the same time. */
+const AT_ONCE = 32;
+/** A timer that comes so late was held up, and so were codes. */
+const HELD_UP_MS = 5_000;
+/** What waits for what was away is understood within this of its return. */
+const UNDERSTOOD_WITHIN_MS = MINUTE_MS;
 /** What was due so long ago, or failed so often, is stuck. */
 const STUCK_MS = MINUTE_MS;
 const STUCK_TRIES = 5;
@@ -69,6 +75,8 @@ export class PaymentsService implements OnModuleInit {
   private readonly redrive: Redrive<StoredPayment>;
   private readonly endedTotal;
   private readonly seconds;
+  /** When something that codes need was away last, as far as this process knows; before it began, it may have been. */
+  private awayAtMs: number;
 
   constructor(
     @InjectModel(PaymentRecord.name) private readonly payments: Model<StoredPayment>,
@@ -80,6 +88,7 @@ export class PaymentsService implements OnModuleInit {
     lifecycle: Lifecycle,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {
+    this.awayAtMs = host.monotonicMs();
     this.endedTotal = metrics.counter('smspay_payments_total', 'Payments and requests by how they ended', ['state', 'reason']);
     this.seconds = metrics.histogram(
       'smspay_payment_seconds',
@@ -93,8 +102,13 @@ export class PaymentsService implements OnModuleInit {
       what: 'payment',
       drive: (stored) => this.drive(stored),
       leaseMs: LEASE_MS,
+      atOnce: AT_ONCE,
       givesUp: false,
-      canDrive: () => rpc.connected && clock.good,
+      canDrive: () => {
+        const can = rpc.connected && clock.good;
+        if (!can) this.awayAtMs = host.monotonicMs();
+        return can;
+      },
       lifecycle,
       clock,
       host,
@@ -120,9 +134,7 @@ export class PaymentsService implements OnModuleInit {
       case 'request':
         return this.open(asked, command);
       case 'code':
-        return this.byCode(asked, this.codes.open(command.code, asked.smsId), (payment) =>
-          this.apply(payment, { type: 'right_code', cause: causeOf(asked) }),
-        );
+        return this.byCode(asked, this.codes.open(command.code, asked.smsId), (payment) => this.confirm(payment, causeOf(asked)));
       case 'no':
         return this.no(asked, command);
       case 'status': {
@@ -205,22 +217,24 @@ export class PaymentsService implements OnModuleInit {
 
   private async insert({ id, ...payment }: Payment | NotOpened, untold: Tale[], slot?: string): Promise<void> {
     crashPoint('transactions: before a payment is stored');
-    const { inserted, stored } = await insertOrRead(
-      this.payments,
-      {
-        ...payment,
-        _id: id,
-        version: 0,
-        ...(slot === undefined ? {} : { slot }),
-        untold,
-        tries: 0,
-        ...this.redrive.firstTry(),
-        traceparent: traceparent(),
-      } as StoredPayment,
-      this.host,
-    );
-    crashPoint('transactions: payment stored');
-    if (inserted) this.redrive.driveNow(stored);
+    await this.redrive.begin(async (first) => {
+      const { inserted, stored } = await insertOrRead(
+        this.payments,
+        {
+          ...payment,
+          _id: id,
+          version: 0,
+          ...(slot === undefined ? {} : { slot }),
+          untold,
+          tries: 0,
+          ...first,
+          traceparent: traceparent(),
+        } as StoredPayment,
+        this.host,
+      );
+      crashPoint('transactions: payment stored');
+      return inserted ? stored : undefined;
+    });
   }
 
   /** Finds what `code` belongs to among the payer's open things and those of the last day, and lets `act` decide on the open one. */
@@ -234,9 +248,28 @@ export class PaymentsService implements OnModuleInit {
     const [found] = open.length > 0 ? open : fitting.slice(-1);
     // A code that fits two open things is none.
     if (!found || open.length > 1) return this.wrongCode(asked, mine.filter(isOpen));
-    const outcome = await this.actOn(found, asked, act);
-    await this.codes.giveBackTicket(smsId);
-    return outcome;
+    try {
+      const outcome = await this.actOn(found, asked, act);
+      await this.codes.giveBackTicket(smsId);
+      return outcome;
+    } catch (error) {
+      await this.codes.holdTicket(smsId).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** The payment is confirmed. What the ledger cannot be asked now is asked when this SMS is driven again, or by the timer. */
+  private async confirm(payment: ReadPayment, cause: Cause): Promise<Payment> {
+    try {
+      return await this.apply(payment, { type: 'right_code', cause });
+    } catch (error) {
+      this.awayAtMs = this.host.monotonicMs();
+      const { _id, version } = payment;
+      await this.payments
+        .updateOne({ _id, version }, { $set: { confirmedBy: cause, version: version + 1 } })
+        .catch(() => undefined);
+      throw error;
+    }
   }
 
   private async actOn(found: ReadPayment, asked: Asked, act: (payment: ReadPayment) => Promise<Payment>): Promise<Answer> {
@@ -353,8 +386,6 @@ export class PaymentsService implements OnModuleInit {
 
       const { _id, version } = payment;
       const open = isOpen(decision.payment);
-      // The longer code comes behind the answer to the wrong one.
-      const first = next.type === 'code_guessed' ? this.redrive.later() : this.redrive.firstTry();
       const change = {
         ...decision.changes,
         // What is untold already is still to be told.
@@ -364,16 +395,26 @@ export class PaymentsService implements OnModuleInit {
         traceparent: traceparent(),
         tries: 0,
         waits: 0,
-        ...first,
       };
-      const { modifiedCount } = await this.payments.updateOne(
-        { _id, version },
-        { $set: change, $unset: { ...(open ? {} : { slot: 1 }), ...(first.claim ? {} : { claim: 1 }), failingSince: 1 } },
-      );
-      crashPoint('transactions: outcome stored');
-      if (modifiedCount === 1) {
+      const read = payment;
+      let isStored = false;
+      const store = async (first: FirstTry) => {
+        const { modifiedCount } = await this.payments.updateOne(
+          { _id, version },
+          {
+            $set: { ...change, ...first },
+            $unset: { ...(open ? {} : { slot: 1 }), ...(first.claim ? {} : { claim: 1 }), failingSince: 1 },
+          },
+        );
+        crashPoint('transactions: outcome stored');
+        isStored = modifiedCount === 1;
+        return isStored ? ({ ...read, ...change, ...first } as StoredPayment) : undefined;
+      };
+      // The longer code comes behind the answer to the wrong one.
+      if (next.type === 'code_guessed') await store(this.redrive.later());
+      else await this.redrive.begin(store);
+      if (isStored) {
         if (!open) this.count(decision.payment);
-        this.redrive.driveNow({ ...payment, ...change, claim: first.claim } as StoredPayment);
         return decision.payment;
       }
       payment = paymentOf(await this.payments.findById(_id).orFail().lean<StoredPayment>()) as ReadPayment;
@@ -417,9 +458,19 @@ export class PaymentsService implements OnModuleInit {
   private async drive(stored: StoredPayment): Promise<void> {
     const payment = paymentOf(stored);
     if (stored.untold.length > 0) return this.tell(stored, payment);
-    if (payment.state !== 'not_opened' && isOpen(payment) && payment.refuseAt <= this.clock.now()) {
-      await this.apply(payment, { type: 'time_is_up', cause: `timer:${payment.id}`.slice(0, 100) as Cause });
-    }
+    if (payment.state === 'not_opened' || !isOpen(payment) || payment.refuseAt > this.clock.now()) return;
+    const isHeldUp = this.clock.now().getTime() - payment.refuseAt.getTime() > HELD_UP_MS;
+    if (isHeldUp || this.host.monotonicMs() - this.awayAtMs < UNDERSTOOD_WITHIN_MS) return this.refuseLater(stored);
+    await this.apply(payment, { type: 'time_is_up', cause: `timer:${payment.id}`.slice(0, 100) as Cause });
+  }
+
+  // Something was away, and a code that came in time may still wait for it.
+  private async refuseLater(stored: StoredPayment): Promise<void> {
+    const refuseAt = new Date(this.clock.now().getTime() + UNDERSTOOD_WITHIN_MS);
+    await this.payments.updateOne(
+      { ...claimOf(stored), version: stored.version },
+      { $set: { refuseAt, nextTryAt: refuseAt, version: stored.version + 1, waits: 0 }, $unset: { claim: 1 } },
+    );
   }
 
   private async tell(stored: StoredPayment, payment: Payment | NotOpened): Promise<void> {

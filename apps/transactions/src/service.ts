@@ -7,5 +7,5 @@ export const transactions: Service<typeof settings> = {
   name: 'transactions',
   module: TransactionsModule,
   settings,
-  needs: ['mongodb', 'nats'],
+  needs: ['mongodb', 'nats', 'clock'],
 };

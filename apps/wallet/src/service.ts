@@ -7,5 +7,5 @@ export const wallet: Service<typeof settings> = {
   name: 'wallet',
   module: WalletModule,
   settings,
-  needs: ['mongodb', 'nats'],
+  needs: ['mongodb', 'nats', 'clock'],
 };

@@ -3,7 +3,7 @@ import { HealthCheck, HealthCheckService, HealthIndicatorService } from '@nestjs
 import { Lifecycle, Metrics, METRICS_TYPE } from '#libs/runtime';
 
 /** What a service can need to be ready. */
-export type Need = 'mongodb' | 'nats';
+export type Need = 'mongodb' | 'nats' | 'clock';
 
 /** Says why a need is not met; undefined if it is. Answers at once: what it says was seen before. */
 export type NeedChecks = ReadonlyMap<Need, () => string | undefined>;

@@ -174,9 +174,15 @@ function rootOf(service: Service, { MONGODB_URI: uri }: Common, providers: Provi
         : []),
       {
         provide: NEEDS,
-        useFactory: (database?: Database) =>
-          new Map(service.needs.map((need) => [need, need === 'nats' ? nats : () => database?.problem] as const)),
-        inject: uri ? [Database] : [],
+        useFactory: (database?: Database, clock?: Clock) => {
+          const checks = {
+            nats,
+            mongodb: () => database?.problem,
+            clock: () => (clock?.good === false ? 'it differs from that of the database' : undefined),
+          };
+          return new Map(service.needs.map((need) => [need, checks[need]] as const));
+        },
+        inject: uri ? [Database, Clock] : [],
       },
     ],
     exports: [...providers.map(tokenOf), ...(uri ? [Database, Clock] : [])],

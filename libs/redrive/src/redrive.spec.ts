@@ -9,6 +9,8 @@ interface Job extends Driven {
   done?: number;
 }
 
+const AT_ONCE = 8;
+
 describe('what has no outcome', () => {
   let server: MongoServer;
   let connection: Connection;
@@ -63,6 +65,7 @@ describe('what has no outcome', () => {
       what: 'job',
       drive: async (job) => void (await drive(job)),
       leaseMs,
+      atOnce: AT_ONCE,
       givesUp: true,
       canDrive,
       inTurn,
@@ -161,31 +164,67 @@ describe('what has no outcome', () => {
     expect(await jobs.findById('lost').lean<Job>()).toEqual(other);
   });
 
-  it('waits in the database while there is no room for it, and is then driven at once', async () => {
-    let [driving, most] = [0, 0];
-    const held = Promise.withResolvers<void>();
-    const redrive = redriveOf(
-      async (job) => {
-        most = Math.max(most, ++driving);
-        await held.promise;
-        driving--;
-        await finish(job);
-      },
-      { inTurn: true },
-    );
-    const arrives = async (id: string) => {
-      const job = { ...due(id), ...redrive.firstTry() };
+  it.each([true, false])(
+    'waits in the database while there is no room for it, however many come at once (in turn: %s)',
+    async (inTurn) => {
+      let [driving, most] = [0, 0];
+      const held = Promise.withResolvers<void>();
+      const redrive = redriveOf(
+        async (job) => {
+          most = Math.max(most, ++driving);
+          await held.promise;
+          driving--;
+          await finish(job);
+        },
+        { inTurn },
+      );
+      const arrives = (id: string) =>
+        redrive.begin(async (first) => {
+          const job = { ...due(id), ...first };
+          await jobs.insertOne(job);
+          return job;
+        });
+      // No `start`: it looks for them when one of its own is done.
+      await Promise.all(Array.from({ length: 60 }, (_, index) => arrives(`job-${index}`)));
+      expect(driving).toBe(AT_ONCE);
+      expect(await jobs.countDocuments({ nextTryAt: { $lte: new Date() } })).toBe(60 - AT_ONCE);
+      held.resolve();
+      for (let index = 0; index < 60; index++) await stored(`job-${index}`, (job) => job.done === 1);
+      expect(most).toBe(AT_ONCE);
+    },
+  );
+
+  it('has its room again where it could not be stored', async () => {
+    const redrive = redriveOf(finish);
+    for (let index = 0; index < 2 * AT_ONCE; index++)
+      await expect(redrive.begin(() => Promise.reject(new Error('not stored')))).rejects.toThrow('not stored');
+    await redrive.begin(async (first) => {
+      const job = { ...due('last'), ...first };
       await jobs.insertOne(job);
-      redrive.driveNow(job);
-    };
-    // No `start`: it looks for them when one of its own is done.
-    for (let index = 0; index < 60; index++) await arrives(`job-${index}`);
-    expect(driving).toBe(8);
-    expect(await jobs.countDocuments({ nextTryAt: { $lte: new Date() } })).toBe(52);
-    held.resolve();
-    for (let index = 0; index < 60; index++) await stored(`job-${index}`, (job) => job.done === 1);
-    expect(most).toBe(8);
+      return job;
+    });
+    await stored('last', (job) => job.done === 1);
   });
+
+  it('of which one alone fails, again and again, while nobody else comes, is no outage', async () => {
+    const at = new Map<string, number>();
+    redriveOf(async (job) => {
+      at.set(job._id, performance.now());
+      if (job._id === 'poison') throw new Error('a bug');
+      await finish(job);
+    }).start();
+    await jobs.insertOne({ ...due('poison'), waits: 0 });
+    await stored('poison', (job) => (job.waits ?? 0) + job.tries >= 4);
+    // Each of many fails: it is due all the time.
+    for (let index = 0; index < 12; index++) {
+      await jobs.updateOne({ _id: 'poison' }, { $set: { nextTryAt: new Date() }, $unset: { claim: 1 } });
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+    await jobs.insertOne(due('other'));
+    const begunMs = performance.now();
+    await stored('other', (job) => job.done === 1);
+    expect((at.get('other') ?? Infinity) - begunMs).toBeLessThan(2_500);
+  }, 60_000);
 
   it('is not put off while it cannot be driven', async () => {
     const job = due('patient');
@@ -203,12 +242,15 @@ describe('what has no outcome', () => {
     lifecycle.stop();
     const redrive = redriveOf(finish);
     redrive.start();
-    const left = { ...due('left'), ...redrive.firstTry() };
-    await jobs.insertOne(left);
-    redrive.driveNow(left);
+    let left = due('left');
+    await redrive.begin(async (first) => {
+      left = { ...left, ...first };
+      await jobs.insertOne(left);
+      return left;
+    });
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     await lifecycle.idle();
     expect(await jobs.findById('left').lean<Job>()).not.toHaveProperty('done');
-    expect(left.nextTryAt <= new Date()).toBe(true);
+    expect(left.nextTryAt?.getTime()).toBeLessThanOrEqual(Date.now());
   });
 });

@@ -1,21 +1,22 @@
 import { faultOf } from '#libs/mongo';
-import { type Host, type Lifecycle, log, type Metrics, span } from '#libs/runtime';
+import { type Host, type Lifecycle, log, type Metrics, span, unhurried } from '#libs/runtime';
 import type { Model, QueryFilter, UpdateQuery } from 'mongoose';
 
 /** Between two looks for what is due; longer and longer while there is nothing. */
 const POLL_MS = 500;
 const IDLE_POLL_MS = 2_000;
 const POLL_MAX = 32;
-const AT_ONCE = 8;
 const CLAIM_BYTES = 8;
 /** Waits grow from here, each twice as long as the one before. */
 const FIRST_WAIT_MS = 500;
 const UNCOUNTED_WAIT_MAX_MS = 15_000;
 const COUNTED_WAIT_MAX_MS = 15 * 60_000;
-/** So many failures with nothing between them that passed, for so long, are an outage, and no fault of each document. */
-const OUTAGE = { failures: 8, ms: 3_000 };
-/** What passed longer ago says nothing of how it is now. */
+/** So many failures, of more than one document, with nothing between them that passed, for so long, are an outage, and no fault of each. */
+const OUTAGE = { failures: 8, documents: 2, ms: 3_000 };
+/** What passed longer before a document's last try says nothing of how it was then. */
 const PASSED_LATELY_MS = 10_000;
+/** Enough to know the age of the oldest: in an outage all keep their places, the oldest first. */
+const OLDEST_AMONG = 1_000;
 /** A document is given up only after so many counted tries over so long a time. */
 const GIVEN_UP_AFTER = { tries: 20, ms: 6 * 3_600_000 };
 
@@ -48,11 +49,13 @@ export interface RedriveOptions<T extends Driven> {
   drive: (document: T) => Promise<void>;
   /** How long a claim lasts; longer than one drive takes mostly. Who takes longer loses it, and does no harm. */
   leaseMs: number;
+  /** Documents that one process drives at the same time. What comes when it has no room waits in the database for whichever has. */
+  atOnce: number;
   /** Whether it may become a dead letter. What concerns money already moved is driven for ever. */
   givesUp: boolean;
   /** False while what `drive` cannot do without is away: nothing is put off by it then, and all is due, the oldest first, when it is back. */
   canDrive?: () => boolean;
-  /** What comes while there is no room waits behind what is older. Without it, it is driven at once: for what is further along than what begins elsewhere. */
+  /** What comes waits behind what is older, even where there is room: for where people begin. What is further along does not. */
   inTurn?: boolean;
   lifecycle: Lifecycle;
   /** The time that all processes agree on. */
@@ -73,6 +76,7 @@ export class Redrive<T extends Driven> {
   readonly #redriven;
   readonly #drives;
   readonly #deadLetters;
+  readonly #drivingNow;
   #driving = 0;
   /** Whether more may be due than was found. */
   #more = false;
@@ -81,8 +85,9 @@ export class Redrive<T extends Driven> {
   #looking: Promise<void> | undefined;
   /** Looks that found nothing since something was found or came. */
   #idleLooks = 0;
-  /** Failures since something passed. */
+  /** Failures since something passed, and whose. */
   #inARow = 0;
+  readonly #failing = new Set<string>();
   #passedAtMs = -Infinity;
   /** An outage: nothing is driven before that. */
   #pausedUntilMs = 0;
@@ -102,6 +107,7 @@ export class Redrive<T extends Driven> {
     this.#deadLetters = metrics.counter('smspay_dead_letters_total', 'Documents given up until an operator replays them', [
       'what',
     ]);
+    this.#drivingNow = metrics.gauge('smspay_driving', 'Documents that this process drives now', undefined, 'what');
   }
 
   /** Begins to look for what is due. */
@@ -111,30 +117,42 @@ export class Redrive<T extends Driven> {
       () => Math.min(IDLE_POLL_MS, POLL_MS * 2 ** this.#idleLooks) * (0.5 + host.random() / 2),
       () => {
         this.#more = true;
-        if (this.#hasRoom()) lifecycle.track(this.#work());
+        if (!this.#hasRoom()) return;
+        this.#occupy(1);
+        lifecycle.track(this.#work());
       },
     );
   }
 
-  /** For a document's insert, or the change that makes it open: a claim of this process if it has room, else due for any. */
-  firstTry(): FirstTry {
+  /**
+   * Stores a document, or the change that makes it open, with the first try that `store` is given: a claim of this process if it has room, else due
+   * for any. `store` returns what to drive at once, if it stored it. `drive` may begin further on than later ones.
+   */
+  async begin(store: (first: FirstTry) => Promise<T | undefined>, drive = this.#options.drive): Promise<void> {
     this.#idleLooks = 0;
-    const { inTurn, leaseMs } = this.#options;
-    if (inTurn ? this.#hasRoom() && this.#due.length === 0 : this.#canDrive())
-      return { nextTryAt: this.#in(leaseMs), claim: this.#newClaim() };
-    return this.later();
+    const { inTurn, leaseMs, lifecycle } = this.#options;
+    const isNow = this.#hasRoom() && !(inTurn && this.#due.length > 0);
+    if (!isNow) {
+      this.#more = true;
+      await store(this.later());
+      return;
+    }
+    // The room is taken before the document is stored: as many come at once as like.
+    this.#occupy(1);
+    let document: T | undefined;
+    try {
+      document = await store({ nextTryAt: this.#in(leaseMs), claim: this.#newClaim() });
+    } finally {
+      if (!document) this.#occupy(-1);
+    }
+    if (document) lifecycle.track(unhurried(() => this.#work({ document, drive })));
   }
 
-  /** As `firstTry`, for what need not be at once: due for any. */
+  /** A first try of what need not be driven at once. */
   later(): FirstTry {
     this.#more = true;
     this.#idleLooks = 0;
     return { nextTryAt: this.#in(0) };
-  }
-
-  /** The first drive of a document that was just stored, if `firstTry` was a claim. It may begin further on than a later one. */
-  driveNow(document: T, drive = this.#options.drive): void {
-    if (document.claim !== undefined) this.#options.lifecycle.track(this.#work({ document, drive }));
   }
 
   /** Stores the outcome of a document, by its claim; nothing is open after that. False if the claim is lost: then others have it. */
@@ -150,6 +168,8 @@ export class Redrive<T extends Driven> {
   async oldestSeconds(storedAt: keyof T & string): Promise<number> {
     const [oldest] = await this.#options.model.aggregate<{ at: Date }>([
       { $match: { nextTryAt: { $exists: true } } },
+      { $sort: { nextTryAt: 1 } },
+      { $limit: OLDEST_AMONG },
       { $group: { _id: null, at: { $min: `$${storedAt}` } } },
     ]);
     return oldest ? (this.#in(0).getTime() - oldest.at.getTime()) / 1000 : 0;
@@ -163,8 +183,13 @@ export class Redrive<T extends Driven> {
     return this.#options.host.randomBytes(CLAIM_BYTES).toString('hex');
   }
 
+  #occupy(rooms: 1 | -1): void {
+    this.#driving += rooms;
+    this.#drivingNow.set({ what: this.#options.what }, this.#driving);
+  }
+
   #hasRoom(): boolean {
-    return this.#driving < AT_ONCE && this.#canDrive();
+    return this.#driving < this.#options.atOnce && this.#canDrive();
   }
 
   #canDrive(): boolean {
@@ -172,21 +197,23 @@ export class Redrive<T extends Driven> {
     return lifecycle.accepting && host.monotonicMs() >= this.#pausedUntilMs && (canDrive?.() ?? true);
   }
 
-  /** Drives one document after the other, and lets more be driven at the same time while there are more. */
+  /** Drives one document after the other in a room that was taken, and lets more be driven at the same time while there are more. */
   async #work(first?: { document: T; drive: (document: T) => Promise<void> }): Promise<void> {
     const { what, lifecycle, drive } = this.#options;
-    this.#driving++;
     try {
       if (first) await this.#drive(first.document, this.#in(0), first.drive);
       for (let next = await this.#claimNext(); next; next = await this.#claimNext()) {
-        if (this.#due.length > 0 && this.#hasRoom()) lifecycle.track(this.#work());
+        if (this.#due.length > 0 && this.#hasRoom()) {
+          this.#occupy(1);
+          lifecycle.track(this.#work());
+        }
         this.#redriven.inc({ what });
         await this.#drive(next.document, next.dueAt, drive);
       }
     } catch (error) {
       log.warn({ err: error, what }, 'could not look for what is due');
     } finally {
-      this.#driving--;
+      this.#occupy(-1);
     }
   }
 
@@ -227,7 +254,11 @@ export class Redrive<T extends Driven> {
   }
 
   #isOutage(): boolean {
-    return this.#inARow >= OUTAGE.failures && this.#options.host.monotonicMs() - this.#passedAtMs >= OUTAGE.ms;
+    return (
+      this.#inARow >= OUTAGE.failures &&
+      this.#failing.size >= OUTAGE.documents &&
+      this.#options.host.monotonicMs() - this.#passedAtMs >= OUTAGE.ms
+    );
   }
 
   /** The document as this process drives it; undefined if another was faster. */
@@ -247,10 +278,12 @@ export class Redrive<T extends Driven> {
       await span(`${what} drive`, () => drive(document), { parent: document.traceparent });
       this.#drives.inc({ what, result: 'passed' });
       this.#inARow = 0;
+      this.#failing.clear();
       this.#passedAtMs = host.monotonicMs();
     } catch (error) {
       this.#drives.inc({ what, result: faultOf(error) });
       this.#inARow++;
+      if (this.#failing.size < OUTAGE.documents) this.#failing.add(document._id);
       await this.#putOff(document, dueAt, error).catch((failure: unknown) =>
         log.warn({ err: failure, what }, 'could not put off; the claim ends by itself'),
       );
@@ -261,16 +294,19 @@ export class Redrive<T extends Driven> {
     const { model, what, givesUp, host } = this.#options;
     const change = (update: UpdateQuery<T>) => model.updateOne(claimOf(document), update);
     if (this.#isOutage()) {
-      const waitMs = spread(UNCOUNTED_WAIT_MAX_MS, this.#inARow - OUTAGE.failures, host);
-      this.#pausedUntilMs = host.monotonicMs() + waitMs;
-      log.warn({ err: error, what, failures: this.#inARow, waitMs }, 'nothing passes: all of it waits');
+      const pauseMs = spread(UNCOUNTED_WAIT_MAX_MS, this.#inARow - OUTAGE.failures, host);
+      this.#pausedUntilMs = host.monotonicMs() + pauseMs;
+      log.warn({ err: error, what, failures: this.#inARow, pauseMs }, 'nothing passes: all of it waits');
       // It keeps its place.
       await change({ $set: { nextTryAt: dueAt }, $unset: { claim: 1 } } as UpdateQuery<T>);
       return;
     }
-    const counted = faultOf(error) === 'failed' && host.monotonicMs() - this.#passedAtMs <= PASSED_LATELY_MS;
+    // Others passed since it was tried before: what it waited tells when that was.
+    const latelyMs = PASSED_LATELY_MS + waitMs(COUNTED_WAIT_MAX_MS, document.tries);
+    const counted = faultOf(error) === 'failed' && host.monotonicMs() - this.#passedAtMs <= latelyMs;
     if (!counted) {
       const waits = (document.waits ?? 0) + 1;
+      log.warn({ err: error, what, waits }, 'a try did not get through');
       const nextTryAt = this.#in(spread(UNCOUNTED_WAIT_MAX_MS, waits, host));
       await change({ $set: { waits, nextTryAt }, $unset: { claim: 1 } } as UpdateQuery<T>);
       return;
@@ -299,7 +335,8 @@ export function claimOf<T extends Driven>({ _id, claim }: T): QueryFilter<T> {
   return { _id, claim: claim ?? { $exists: false } } as QueryFilter<T>;
 }
 
-/** The wait after so many, between half and all of its length so that not all come at once. */
-function spread(maxMs: number, times: number, host: Host): number {
-  return Math.min(maxMs, FIRST_WAIT_MS * 2 ** Math.min(times, 20)) * (0.5 + host.random() / 2);
-}
+/** The wait after so many, milliseconds: each is twice as long as the one before. */
+const waitMs = (maxMs: number, times: number) => Math.min(maxMs, FIRST_WAIT_MS * 2 ** Math.min(times, 20));
+
+/** The same, between half and all of it so that not all come at once. */
+const spread = (maxMs: number, times: number, host: Host) => waitMs(maxMs, times) * (0.5 + host.random() / 2);

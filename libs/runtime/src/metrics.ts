@@ -8,7 +8,7 @@ type Reading = number | Record<string, number>;
 /** The media type of `Metrics.text()`. */
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
-/** What a process counts, for Prometheus. One per process; whoever asks for a counter or histogram that is there already gets that. */
+/** What a process counts, for Prometheus. One per process; whoever asks for a metric that is there already gets that. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #host: Host;
@@ -40,6 +40,8 @@ export class Metrics {
   /** A value, or one for each value of `label`, read when Prometheus asks; a read that fails or takes too long leaves the last ones. */
   gauge(name: string, help: string, read?: () => Reading | Promise<Reading>, label?: string): Gauge {
     const host = this.#host;
+    const known = this.#known<Gauge>(name);
+    if (known) return known;
     return new Gauge({
       name,
       help,

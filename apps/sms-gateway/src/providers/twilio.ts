@@ -10,16 +10,26 @@ const TWILIO = 'https://api.twilio.com';
 /** Twilio's bound on ValidityPeriod. */
 const VALIDITY_MAX_S = 36_000;
 const TIMEOUT_MS = 10_000;
+/** Texts that one process tries to send at the same time. Each has a socket, so that the time of a POST is that of Twilio alone. */
+export const TEXTS_AT_ONCE = 48;
 /** A page of the list has at most so many (twilio.com/docs/usage/twilios-response); nobody gets more in the time in question. */
 const LISTED_MAX = 1_000;
-/** Clocks differ, and `date_created` has whole seconds. */
-const CLOCK_SLACK_MS = 5_000;
+/** Clocks differ, and `date_created` has whole seconds. A message that another text has already is none of ours, so there is no harm in much. */
+const CLOCK_SLACK_MS = 120_000;
+/**
+ * That this receiver takes no text of ours: no such number (21211, 21214, 21217, 21265), none that gets texts (21614, 21635), or one that wants none
+ * (21610; twilio.com/docs/api/errors). Every other refusal can be of all texts: a number of ours that is gone, an account that is closed.
+ */
+const RECEIVER_TAKES_NONE: ReadonlySet<number> = new Set([21_211, 21_214, 21_217, 21_265, 21_610, 21_614, 21_635]);
 
-/** What one try to send says. `not_taken`: the provider did not take it, sending again is safe. `ambiguous`: it may have taken it. */
+/**
+ * What one try to send says. `not_taken`: the provider did not take it, sending again is safe. `refused`: so, and it said why; `forGood` where this
+ * receiver takes none. `ambiguous`: it may have taken it.
+ */
 export type SendResult =
   | { result: 'accepted'; sid: string }
   | { result: 'not_taken'; why: string }
-  | { result: 'refused'; errorCode: number }
+  | { result: 'refused'; errorCode: number; forGood: boolean }
   | { result: 'ambiguous'; why: string };
 
 export interface TextToSend {
@@ -38,8 +48,8 @@ export abstract class TwilioHttp {
 
 /** The real one; to the API at `TWILIO_API_URL` where that is set. */
 export function twilioHttp({ TWILIO_API_URL }: Pick<Settings, 'TWILIO_API_URL'>): TwilioHttp {
-  const client = new twilio.RequestClient({ timeout: TIMEOUT_MS, keepAlive: true, maxSockets: 50 });
-  client.axios.defaults.httpAgent = new Agent({ keepAlive: true, maxSockets: 50 });
+  const client = new twilio.RequestClient({ timeout: TIMEOUT_MS, keepAlive: true, maxSockets: TEXTS_AT_ONCE });
+  client.axios.defaults.httpAgent = new Agent({ keepAlive: true, maxSockets: TEXTS_AT_ONCE });
   const apiUrl = TWILIO_API_URL?.replace(/\/$/, '');
   if (apiUrl) {
     const request = client.request.bind(client);
@@ -98,7 +108,10 @@ function resultOf(error: unknown): SendResult {
     // A wrong or expired token is ours to mend: no text is lost to it.
     if (error.status === 401 || error.status === 403)
       return { result: 'not_taken', why: `provider says ${error.status}: check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN` };
-    if (error.status >= 400 && error.status < 500) return { result: 'refused', errorCode: error.code ?? error.status };
+    if (error.status >= 400 && error.status < 500 && error.status !== 408) {
+      const errorCode = error.code ?? error.status;
+      return { result: 'refused', errorCode, forGood: RECEIVER_TAKES_NONE.has(errorCode) };
+    }
     return { result: 'ambiguous', why: `provider says ${error.status}` };
   }
   const code = (error as { code?: string }).code ?? 'unknown';

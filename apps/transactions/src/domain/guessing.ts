@@ -3,11 +3,10 @@ export type CodeDigits = 6 | 9;
 
 /** So many codes of a number are compared with those of six digits within an hour; right ones do not count. */
 export const GUESSES_MAX = 5;
-/** Without a wrong code for so long, new codes have six digits again. */
+/** How long a wrong one counts; without one for so long, new codes have six digits again. */
 export const GUESSED_FOR_MS = 3_600_000;
 
-/** The ids of the tickets that a number has for the hour of `at`, in the order in which they are taken. */
-export function ticketsOf(number: string, at: Date): string[] {
-  const hour = Math.floor(at.getTime() / 3_600_000);
-  return Array.from({ length: GUESSES_MAX }, (_, index) => `${number}:${hour}:${index + 1}`);
+/** The ids of the tickets of a number. Each is taken for an hour, so there are never more in any hour. */
+export function ticketsOf(number: string): string[] {
+  return Array.from({ length: GUESSES_MAX }, (_, index) => `${number}:${index + 1}`);
 }

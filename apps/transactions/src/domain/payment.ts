@@ -39,6 +39,8 @@ export interface Terms {
   codeN: number;
   /** 6; raised to 9 while the payer's codes are being guessed. */
   codeDigits: CodeDigits;
+  /** The right code came in time, and the ledger could not be asked yet: then the timer asks it to pay. */
+  confirmedBy?: Cause;
 }
 
 /** How a payment stands; a field exists only where it means something. `closedBy` is the cause whose answer the ledger has. */
@@ -106,7 +108,9 @@ export function decide(payment: Payment, input: Input): Decision {
             question: { type: 'refuse_transfer', reason: reasonOfNo(payment, input.by), cause: input.cause },
           };
         case 'time_is_up':
-          return { result: 'ask', question: { type: 'refuse_transfer', reason: 'expired', cause: input.cause } };
+          return payment.confirmedBy === undefined
+            ? { result: 'ask', question: { type: 'refuse_transfer', reason: 'expired', cause: input.cause } }
+            : { result: 'ask', question: { type: 'make_transfer', cause: payment.confirmedBy } };
         case 'code_guessed':
           return payment.codeDigits === 9
             ? { result: 'unchanged' }
