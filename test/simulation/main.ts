@@ -14,19 +14,25 @@ const LAST_LINES = 40;
 const EFFECT = /^\S+ {5}/;
 
 const whole = (text: string) => {
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 0) throw new InvalidArgumentError('must be a whole number');
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('must be a whole number');
+  return Number(text);
+};
+const atLeastOne = (text: string) => {
+  const number = whole(text);
+  if (number === 0) throw new InvalidArgumentError('must be 1 or more');
   return number;
 };
-const atLeastOne = (text: string) => Math.max(1, whole(text));
-const places = (text: string) => (text === '' ? [] : text.split(',').map(whole));
+const places = (text: string) => text.split(',').map(whole);
+/** All mutants are found in these, as docs/simulation.md says. */
+const MUTANTS_FROM = 30_000;
+const MUTANTS_SEEDS = 300;
 
 const program = new Command('npm run simulate --')
   .description(
     'The real services in one process, in virtual time, with everything going wrong that can. A seed that breaks an invariant is told as a story.',
   )
-  .option('--seeds <n>', 'how many worlds live', whole, 200)
-  .option('--from <seed>', 'the first of them (default: a random one)', whole)
+  .option('--seeds <n>', `how many worlds live (default: 200; with --mutants ${MUTANTS_SEEDS} for each)`, atLeastOne)
+  .option('--from <seed>', `the first of them (default: a random one; with --mutants ${MUTANTS_FROM})`, whole)
   .option('--seed <seed>', 'one world, told whether it breaks or not', whole)
   .option('--steps <places>', 'with --seed: only these steps of its plan, as a shrunk story names them', places)
   .option('--all', 'with --seed: tell every effect of every process too')
@@ -37,7 +43,7 @@ const program = new Command('npm run simulate --')
   .parse();
 
 interface Options {
-  seeds: number;
+  seeds?: number;
   from?: number;
   seed?: number;
   steps?: number[];
@@ -49,6 +55,9 @@ interface Options {
 }
 const options = program.opts<Options>();
 
+// Ended from outside, it takes its workers along: 128 and the signal's number, as shells have it.
+process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
+if (options.steps && options.seed === undefined) program.error('--steps are of one world: say which by --seed');
 process.exit(await run());
 
 function run(): Promise<number> {
@@ -60,6 +69,8 @@ function run(): Promise<number> {
 /** One world, told. */
 async function one(seed: number, { steps, all = false }: Options): Promise<number> {
   const whole = planOf(seed);
+  const beyond = steps?.filter((place) => place >= whole.steps.length) ?? [];
+  if (beyond.length > 0) program.error(`the plan of seed ${seed} has ${whole.steps.length} steps; there is no ${beyond.join(', ')}`);
   const plan = steps ? withSteps(whole, steps) : whole;
   const ending = await new World(plan, { kept: true }).live();
   for (const line of all ? ending.story : shortened(ending.story, ending.broken)) console.log(line);
@@ -67,11 +78,12 @@ async function one(seed: number, { steps, all = false }: Options): Promise<numbe
     `${ending.sms} SMS and ${ending.texts} texts to people, ${ending.steps} events, ${Math.round(ending.ms / 1000)} s of virtual time`,
   );
   for (const broken of ending.broken) console.log(styleText('red', `BROKEN ${broken}`));
+  if (ending.broken.length === 0) console.log('nothing broke');
   return ending.broken.length > 0 ? 1 : 0;
 }
 
 /** Many worlds, until one breaks; on several cores at once. */
-async function many({ seeds, from = Date.now() % 1_000_000_000, brief, jobs }: Options): Promise<number> {
+async function many({ seeds = 200, from = Date.now() % 1_000_000_000, brief, jobs }: Options): Promise<number> {
   const beganMs = performance.now();
   let saidMs = beganMs;
   let [lives, sms, texts, virtualMs] = [0, 0, 0, 0];
@@ -93,7 +105,10 @@ async function many({ seeds, from = Date.now() % 1_000_000_000, brief, jobs }: O
     said();
   });
   if (!brief) said();
-  if (!broken) return 0;
+  if (!broken) {
+    if (!brief) console.log('nothing broke');
+    return 0;
+  }
   if (brief) console.log(`seed ${broken.seed} breaks: ${broken.ending.broken[0]}`);
   else await tell(broken.seed, broken.ending);
   return 1;
@@ -150,13 +165,19 @@ function work(): Promise<number> {
 }
 
 /** Each known bug in a process of its own. */
-async function mutants(names: true | string[], { seeds, from = 1 }: Options): Promise<number> {
+async function mutants(
+  names: true | string[],
+  { seeds = MUTANTS_SEEDS, from = MUTANTS_FROM, jobs }: Options,
+): Promise<number> {
   const unknown = names === true ? [] : names.filter((name) => !MUTANTS.some((mutant) => mutant.name === name));
   if (unknown.length > 0)
-    throw new Error(`no mutant ${unknown.join(', ')}; there are ${MUTANTS.map(({ name }) => name).join(', ')}`);
+    program.error(`no mutant ${unknown.join(', ')}; there are ${MUTANTS.map(({ name }) => name).join(', ')}`);
   let survivors = 0;
   for (const { name, bug } of MUTANTS.filter((mutant) => names === true || names.includes(mutant.name))) {
-    const { code, printed } = await lives({ SMSPAY_MUTANT: name }, ['--brief', '--seeds', String(seeds), '--from', String(from)]);
+    const { code, printed } = await lives({ SMSPAY_MUTANT: name }, [
+      '--brief',
+      ...['--seeds', String(seeds), '--from', String(from), '--jobs', String(jobs)],
+    ]);
     const found = code === 1 && printed.startsWith('seed ');
     if (!found) survivors++;
     console.log(`${found ? '✓' : styleText('red', '✗')} ${name}: ${bug}`);
@@ -171,12 +192,17 @@ function lives(env: Record<string, string>, args: string[]): Promise<{ code: num
   const plant = fileURLToPath(new URL('./plant.js', import.meta.url));
   const main = fileURLToPath(import.meta.url);
   return new Promise((resolve) => {
-    execFile(
+    const child = execFile(
       process.execPath,
       [...process.execArgv, '--import', plant, main, ...args],
       { env: { ...process.env, ...env } },
-      (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, printed: stdout + stderr }),
+      (error, stdout, stderr) => {
+        process.off('exit', end);
+        resolve({ code: error ? Number(error.code) : 0, printed: stdout + stderr });
+      },
     );
+    const end = () => child.kill();
+    process.once('exit', end);
   });
 }
 

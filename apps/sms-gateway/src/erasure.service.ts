@@ -22,7 +22,9 @@ export class ErasureService implements OnModuleInit {
   onModuleInit(): void {
     this.lifecycle.repeat(
       () => EVERY_MS,
-      () => this.lifecycle.track(this.erase(this.clock.now())),
+      () => {
+        if (this.clock.good) this.lifecycle.track(this.erase(this.clock.now()));
+      },
     );
   }
 

@@ -15,6 +15,8 @@ const COUNTED_WAIT_MAX_MS = 15 * 60_000;
 const OUTAGE = { failures: 8, documents: 2, ms: 3_000 };
 /** What passed longer before a document's last try says nothing of how it was then. */
 const PASSED_LATELY_MS = 10_000;
+/** Letters of the reason of a dead letter. */
+const REASON_MAX = 300;
 /** Enough to know the age of the oldest: in an outage all keep their places, the oldest first. */
 const OLDEST_AMONG = 1_000;
 /** A document is given up only after so many counted tries over so long a time. */
@@ -315,7 +317,7 @@ export class Redrive<T extends Driven> {
     const failingSince = document.failingSince ?? this.#in(0);
     const failingMs = this.#in(0).getTime() - failingSince.getTime();
     if (givesUp && tries >= GIVEN_UP_AFTER.tries && failingMs >= GIVEN_UP_AFTER.ms) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = (error instanceof Error ? error.message : String(error)).slice(0, REASON_MAX);
       this.#deadLetters.inc({ what });
       log.error({ err: error, what, id: document._id, tries }, 'dead letter');
       await change({

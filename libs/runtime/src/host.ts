@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /**
  * The machine beneath a process: its clocks, its timers, its randomness. Nothing else in a service takes them, so that a simulation can
- * give its own. What ends when the machine likes (the generation of a key, a slow hash) is asked of it too.
+ * give its own.
  */
 export abstract class Host {
   /** The wall clock. It may be wrong, and it may jump. */

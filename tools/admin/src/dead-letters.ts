@@ -11,6 +11,7 @@ import { asking } from './services.ts';
 import { Problem } from './settings.ts';
 
 const PAGE = 100;
+const IDS_MAX = 100;
 const HOUR_MS = 3_600_000;
 
 /** As an operator says which. */
@@ -45,11 +46,13 @@ export async function moveDeadLetters(move: 'replay' | 'dismiss', ids: string[],
   if (ids.length === 0 && !some) throw new Problem(`say which: ids as they are listed, --all, --reason or --older-than`);
   if (ids.length > 0 && some) throw new Problem('either ids, or --all, --reason and --older-than');
   const contract = move === 'replay' ? ReplayDeadLetters : DismissDeadLetters;
+  if (ids.length > IDS_MAX) throw new Problem(`at most ${IDS_MAX} ids at once, got ${ids.length}`);
+  const now = Date.now();
   let moved = 0;
   await asking(async (services) => {
     for (const box of boxesOf(which)) {
       for (let more = true; more;) {
-        const answer = await services.ask(contract, { ...criteriaOf(box, which), ...(ids.length > 0 ? { ids } : {}) });
+        const answer = await services.ask(contract, { ...criteriaOf(box, which, now), ...(ids.length > 0 ? { ids } : {}) });
         moved += answer.done;
         // What changed by itself meanwhile is not asked for again and again.
         more = answer.more && answer.done > 0;
@@ -62,10 +65,11 @@ export async function moveDeadLetters(move: 'replay' | 'dismiss', ids: string[],
 
 const boxesOf = ({ box }: Which): readonly LetterBox[] => (box ? [box] : LetterBox.options);
 
-const criteriaOf = (box: LetterBox, { reason, olderThan }: Which): WhichLetters => ({
+/** Of those that are dead letters now: what becomes one again meanwhile is none of them. */
+const criteriaOf = (box: LetterBox, { reason, olderThan = 0 }: Which, now = Date.now()): WhichLetters => ({
   box,
   ...(reason === undefined ? {} : { reason }),
-  ...(olderThan === undefined ? {} : { until: new Date(Date.now() - olderThan * HOUR_MS) }),
+  until: new Date(now - olderThan * HOUR_MS),
 });
 
 /** All letters, page by page. */
