@@ -2,24 +2,27 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Asker, ASKERS, CONTRACTS, inboxPrefix, permissionsOf, TRIED_SUBJECTS } from '#libs/contracts';
+import { type Asker, ASKERS, askersIn, CONTRACTS, inboxPrefix, permissionsOf, ReadLedger, TRIED_SUBJECTS } from '#libs/contracts';
 import { natsOptions, refusedOf } from '#libs/messaging';
-import { natsCredentials, type NatsServer, startNats } from '#libs/dev-servers';
+import { natsCredentials, type NatsServer, type NatsUser, startNats } from '#libs/dev-servers';
 import { connect } from '@nats-io/transport-node';
 
 describe('a credential', () => {
   let nats: NatsServer;
+  let users: NatsUser[];
   let seedFiles: Record<Asker, string>;
   beforeAll(async () => {
-    const credentials = await natsCredentials(mkdtempSync(join(tmpdir(), 'smspay-permissions-')));
-    ({ seedFiles } = credentials);
-    nats = await startNats({ users: credentials.users });
+    ({ users, seedFiles } = await natsCredentials(mkdtempSync(join(tmpdir(), 'smspay-permissions-'))));
+    nats = await startNats({ users });
   });
   afterAll(() => nats.stop());
 
+  const connectAs = (asker: Asker, { url }: NatsServer) =>
+    connect(natsOptions(asker, { NATS_URL: url, NATS_CREDS: seedFiles[asker] }));
+
   /** Which of all subjects NATS refused. */
   async function refused(asker: Asker, act: Parameters<typeof refusedOf>[2]): Promise<string[]> {
-    const connection = await connect(natsOptions(asker, { NATS_URL: nats.url, NATS_CREDS: seedFiles[asker] }));
+    const connection = await connectAs(asker, nats);
     const subjects = await refusedOf(connection, TRIED_SUBJECTS, act);
     await connection.close();
     return subjects;
@@ -50,5 +53,19 @@ describe('a credential', () => {
       (contract) => contract.from,
     );
     expect(new Set(movers)).toEqual(new Set(['transactions']));
+  });
+
+  it('that reads the whole ledger is one of admin alone in production, and the simulator is not let in', async () => {
+    const inProduction = askersIn('production');
+    expect(inProduction.filter((asker) => permissionsOf(asker).publish.includes(ReadLedger.subject))).toEqual(['admin']);
+    const production = await startNats({ users: users.filter(({ name }) => inProduction.includes(name)) });
+    try {
+      await expect(connectAs('simulator', production)).rejects.toThrow(/authorization/i);
+      const admin = await connectAs('admin', production);
+      await admin.flush();
+      await admin.close();
+    } finally {
+      await production.stop();
+    }
   });
 });

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
+import { askersIn } from '#libs/contracts';
 import { parse } from 'yaml';
 
 const CHART = import.meta.dirname;
@@ -87,6 +88,23 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
       wallet: ['shop-nats-wallet', 'shop-nats-tls', 'shop-ledger-key'],
       notifications: ['shop-nats-notifications', 'shop-nats-tls', 'shop-data-keys'],
     });
+  });
+
+  it.each([
+    ['production', PRODUCTION],
+    ['development', DEV],
+  ] as const)('has a NATS credential made for each that runs in %s, and for nobody else', (mode, values) => {
+    const { manifests } = helm('template', ...values);
+    expect(theOne('Job', 'shop-secrets', manifests)).toContain(`{ name: SMSPAY_MODE, value: "${mode}" }`);
+    const secrets = namesIn(theOne('Role', 'shop-secrets', manifests), /"shop-nats-([\w-]+)"/g);
+    expect(new Set(secrets)).toEqual(new Set([...askersIn(mode), 'ca', 'tls', 'config']));
+  });
+
+  it('rolls NATS when whom it knows is changed by the mode', () => {
+    const checksumOf = (values: readonly string[]) =>
+      /checksum\/config: (\w+)/.exec(theOne('StatefulSet', 'shop-nats', helm('template', ...values).manifests))?.[1];
+    expect(checksumOf(DEV)).toMatch(/^\w{64}$/);
+    expect(checksumOf(DEV)).not.toBe(checksumOf(PRODUCTION));
   });
 
   it('mounts the key of the CA nowhere', () => {

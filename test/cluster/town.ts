@@ -1,14 +1,14 @@
 import { randomInt } from 'node:crypto';
-import { type Checked, checkInvariants, keysOf } from '#libs/testing';
+import { type Checked, checkInvariants, DATABASES, keysOf } from '#libs/testing';
 import type { PostedWebhook } from '#libs/simulated-twilio';
 import { mongo as driver } from 'mongoose';
 import { PhonesPage } from '../../tools/cluster-test/src/phones-page.ts';
+import type { PostedWebhooks } from '../../tools/simulator/src/live.ts';
 import { NAME, type PortForward, Release } from './release.ts';
 import { pause, until } from './run.ts';
 
 const PORT = 3000;
 const MONGO_PORT = 27017;
-const DATABASES = { 'sms-gateway': 'sms_gateway', transactions: 'transactions', wallet: 'wallet' } as const;
 /** How long people send again what was not taken, and wait for an answer. */
 const PATIENCE_MS = 180_000;
 const JOIN_MS = 60_000;
@@ -16,13 +16,6 @@ const JOINING_AT_ONCE = 8;
 /** How many pay at once where it is measured what the machine sustains. */
 const PAYERS = 12;
 const WARM_UP_MS = 5_000;
-
-/** What the simulator's Twilio says of its webhooks. */
-interface Webhooks {
-  posted: number;
-  again: PostedWebhook[];
-  failed: PostedWebhook[];
-}
 
 /** What was seen while payments were made. */
 export interface Seen {
@@ -191,7 +184,7 @@ export class Town {
       );
     }
     const checked: Checked = {
-      db: (service) => (clients.get(service) as driver.MongoClient).db(`smspay_${DATABASES[service]}`),
+      db: (service) => (clients.get(service) as driver.MongoClient).db(DATABASES[service]),
       ledgerKeys: keysOf(keys),
       taken: this.#page.taken,
       textsTo: (number) => this.#page.received(number),
@@ -254,8 +247,8 @@ export class Town {
     return person;
   }
 
-  async #webhooks(): Promise<Webhooks> {
-    return (await (await fetch(`${this.#url}/webhooks`)).json()) as Webhooks;
+  async #webhooks(): Promise<PostedWebhooks> {
+    return (await (await fetch(`${this.#url}/webhooks`)).json()) as PostedWebhooks;
   }
 }
 
@@ -276,7 +269,7 @@ export function failuresOf({ failed }: Seen): string {
     .join('; ');
 }
 
-const timeOf = (webhook: PostedWebhook | undefined) => String(webhook?.at).slice(11, 19);
+const timeOf = (webhook: PostedWebhook | undefined) => (webhook ? new Date(webhook.at).toISOString().slice(11, 19) : '');
 
 /** What was seen, in a line. */
 export function saw({ seconds, latenciesMs, webhooks, again, failed }: Seen): string {

@@ -1,8 +1,8 @@
 import { type AccountId, feesAccount } from '#libs/contracts';
 import { hashState, type PostedTransfer, type TransferDocument } from '#libs/ledger';
 import type { Message } from '#libs/simulated-twilio';
-import type { Stored } from '#libs/testing';
-import { CODE_MINUTES, DATABASES, KEYS, REQUEST_HOURS } from './services.ts';
+import type { DATABASES, Stored } from '#libs/testing';
+import { CODE_MINUTES, KEYS, REQUEST_HOURS } from './services.ts';
 
 const MINUTE_MS = 60_000;
 /** What a clock may be off and still be believed. */

@@ -26,11 +26,6 @@ export const AUTH_TOKEN = 'simulated';
 export const CODE_MINUTES = 0.5;
 export const REQUEST_HOURS = 0.02;
 export const KEYS = [{ id: 'simulated', key: createSecretKey(Buffer.alloc(32, 7)) }];
-export const DATABASES = {
-  'sms-gateway': 'smspay_sms_gateway',
-  transactions: 'smspay_transactions',
-  wallet: 'smspay_wallet',
-} as const;
 
 log.level = 'silent';
 /** Hears what services say that is wrong: the words, and the error's. */

@@ -17,7 +17,7 @@ import { type LedgerSource, type PostedTransfer, type Side, type TransferDocumen
 import { RpcClient } from '#libs/messaging';
 import { Metrics } from '#libs/runtime';
 import { Database, type RunningService } from '#libs/nest-service';
-import { brokenInvariants, ledgerProblems, type ServiceName, type Stored } from '#libs/testing';
+import { brokenInvariants, DATABASES, ledgerProblems, type ServiceName, type Stored } from '#libs/testing';
 import { SimulatedBus } from './bus.ts';
 import { Chance } from './chance.ts';
 import { putIn } from './http.ts';
@@ -27,17 +27,7 @@ import { type Fault, isAct, numberOf, type Plan, type Step, textOf } from './pla
 import { SimulatedProcess } from './process.ts';
 import { NO_PROVIDER_FAULTS, SimulatedProvider } from './provider.ts';
 import { Scheduler } from './scheduler.ts';
-import {
-  ACCOUNT_SID,
-  AUTH_TOKEN,
-  bootService,
-  DATABASES,
-  KEYS,
-  logged,
-  PUBLIC_URL,
-  SERVER_NUMBER,
-  TIME_ZONE,
-} from './services.ts';
+import { ACCOUNT_SID, AUTH_TOKEN, bootService, KEYS, logged, PUBLIC_URL, SERVER_NUMBER, TIME_ZONE } from './services.ts';
 import { noFaults } from './store/faults.ts';
 import { SimulatedMongo } from './store/simulated-mongo.ts';
 import { Story } from './story.ts';

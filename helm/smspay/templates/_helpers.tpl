@@ -15,6 +15,11 @@ app.kubernetes.io/instance: {{ $root.Release.Name }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
+{{/* SMSPAY_MODE: what has the simulator is for development. Takes $. */}}
+{{- define "smspay.mode" -}}
+{{ ternary "development" "production" .Values.simulator.enabled }}
+{{- end }}
+
 {{/* The services that run, by name, each with the defaults under its own values. Takes $. */}}
 {{- define "smspay.services" -}}
 {{- $services := dict -}}

@@ -28,7 +28,7 @@ containers:
     ports: [{ name: http, containerPort: {{ $service.port }} }]
     {{- end }}
     env:
-      {{- $env := dict "SMSPAY_MODE" (ternary "development" "production" $root.Values.simulator.enabled) }}
+      {{- $env := dict "SMSPAY_MODE" (include "smspay.mode" $root) }}
       {{- if $service.port }}{{- $_ := set $env "PORT" ($service.port | toString) }}{{- end }}
       {{- if $service.nats }}
       {{- $_ := set $env "NATS_URL" (include "smspay.natsUrl" $root) }}

@@ -31,7 +31,15 @@ export const CONTRACTS: readonly Contract[] = [
   DismissDeadLetters,
 ];
 
+/** Whoever may have a credential. */
 export const ASKERS: readonly Asker[] = ['sms-gateway', 'transactions', 'wallet', 'notifications', 'admin', 'simulator'];
+
+/** What a release is run for, its SMSPAY_MODE. */
+export type Mode = 'production' | 'development';
+
+/** Who has one in a mode: the simulator reads the whole ledger, so where money is real NATS does not know it. */
+export const askersIn = (mode: Mode): readonly Asker[] =>
+  mode === 'development' ? ASKERS : ASKERS.filter((asker) => asker !== 'simulator');
 
 /** What a credential may do on NATS: exactly what the contracts give it, an inbox prefix of its own, and answers to what it was asked. */
 export interface Permissions {

@@ -1,7 +1,9 @@
 import type { z } from 'zod';
 
+export type ServiceName = 'sms-gateway' | 'transactions' | 'wallet' | 'notifications';
+
 /** The name of a service, of a tool that asks services, and of its NATS credential. */
-export type Asker = 'sms-gateway' | 'transactions' | 'wallet' | 'notifications' | 'admin' | 'simulator';
+export type Asker = ServiceName | 'admin' | 'simulator';
 
 /**
  * One question of one service to another: subject and schemas in one place. A reply means that the taker's database holds what was
@@ -10,7 +12,7 @@ export type Asker = 'sms-gateway' | 'transactions' | 'wallet' | 'notifications' 
 export interface Contract<Request extends z.ZodType = z.ZodType, Response extends z.ZodType = z.ZodType> {
   readonly subject: string;
   /** Who answers. */
-  readonly by: Asker;
+  readonly by: ServiceName;
   /** Who may ask; nobody else's credential can publish on the subject. */
   readonly from: readonly Asker[];
   readonly request: Request;

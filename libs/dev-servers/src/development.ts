@@ -44,19 +44,19 @@ export interface DevelopmentSetUp {
   secrets: DevelopmentSecrets;
 }
 
-/** The database of a part that has one, and keeps it to itself. */
-const DATABASES: Partial<Record<Part, string>> = {
+/** The database of each service that has one, and keeps it to itself. */
+export const DATABASES = {
   'sms-gateway': 'smspay_sms_gateway',
   transactions: 'smspay_transactions',
   wallet: 'smspay_wallet',
-};
+} as const;
 
 /** The environment of one part in development: a shop in Kenya, with the simulator in Twilio's place. */
 export function developmentSettings(
   part: Part,
   { ports, mongo, nats, seedFiles, secrets }: DevelopmentSetUp,
 ): Record<string, string> {
-  const database = DATABASES[part];
+  const database = (DATABASES as Partial<Record<Part, string>>)[part];
   const simulator = `http://127.0.0.1:${ports.simulator}`;
   return {
     SMSPAY_MODE: 'development',

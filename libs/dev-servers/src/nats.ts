@@ -17,7 +17,7 @@ const GO_NAME = 'nats-server-2.15.2';
 
 /** Who may connect, and what they may do. */
 export interface NatsUser {
-  name: string;
+  name: Asker;
   /** The public nkey, `U…`. */
   nkey: string;
   permissions: Permissions;

@@ -10,7 +10,8 @@ export interface PostedWebhook {
   status: number;
   /** Two if the connection of the first try failed. */
   tries: number;
-  at: Date;
+  /** When it was posted first, in epoch milliseconds. */
+  at: number;
   ms: number;
 }
 
@@ -41,8 +42,8 @@ export class WebhookClient {
       'x-twilio-signature': getExpectedTwilioSignature(this.#authToken, url, form),
       'i-twilio-idempotency-token': randomUUID(),
     };
-    const at = new Date();
-    const deadline = at.getTime() + TIMEOUT_MS;
+    const at = Date.now();
+    const deadline = at + TIMEOUT_MS;
     let status = 0;
     let tries = 0;
     while (status === 0 && tries < 2 && Date.now() < deadline) {
@@ -51,7 +52,7 @@ export class WebhookClient {
       // nobody but its debugger.
       status = await this.#try(url, body, headers, deadline - Date.now(), tries === 1).catch(() => 0);
     }
-    this.#tell({ url, status, tries, at, ms: Date.now() - at.getTime() });
+    this.#tell({ url, status, tries, at, ms: Date.now() - at });
     return status;
   }
 

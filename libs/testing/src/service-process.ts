@@ -2,8 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { ServiceName } from '#libs/contracts';
 
-export type ServiceName = 'sms-gateway' | 'transactions' | 'wallet' | 'notifications';
+export type { ServiceName };
 export const SERVICES: readonly ServiceName[] = ['notifications', 'wallet', 'transactions', 'sms-gateway'];
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));

@@ -18,6 +18,7 @@ import { NatsLink, RpcClient } from '#libs/messaging';
 import { connectionOptions } from '#libs/mongo';
 import { Metrics, realHost } from '#libs/runtime';
 import {
+  DATABASES,
   developmentSecrets,
   type DevelopmentSecrets,
   developmentSettings,
@@ -39,11 +40,7 @@ import { LossyNats } from './lossy-nats.ts';
 import { Phone } from './phone.ts';
 import { type ServiceName, SERVICES, ServiceProcess } from './service-process.ts';
 
-export const DATABASES = {
-  'sms-gateway': 'smspay_sms_gateway',
-  transactions: 'smspay_transactions',
-  wallet: 'smspay_wallet',
-} as const;
+export { DATABASES };
 
 /** An inbound SMS as a form post of Twilio's. */
 export type Webhook = Record<string, string> & { MessageSid: string };

@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { ASKERS, permissionsOf } from '#libs/contracts';
+import { askersIn, permissionsOf, ReadLedger } from '#libs/contracts';
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, writeFileSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { uriProblems } from '#libs/mongo';
 import { keyFile } from '#libs/runtime';
+import { nkeys } from '@nats-io/transport-node';
 import { isDue } from './certificates.ts';
 import type { SecretData, Secrets } from './cluster.ts';
 import { makeSecrets } from './make.ts';
@@ -23,12 +24,18 @@ function namespace(there: Record<string, SecretData> = {}) {
   return { all, secrets };
 }
 
+/** What is looked at of NATS' configuration. */
+interface NatsConfig {
+  cluster: { routes: string[] };
+  authorization: { users: { nkey: string; permissions: { publish: { allow: string[] } } }[] };
+}
+
 const mongodb = {
   name: 'shop-mongodb',
   kind: 'bundled' as const,
   databases: { wallet: 'smspay_wallet', 'sms-gateway': 'smspay_sms_gateway' },
 };
-const nats = { name: 'shop-nats', namespace: 'town', replicas: 3, revision: '7' };
+const nats = { name: 'shop-nats', namespace: 'town', mode: 'production' as const, replicas: 3, revision: '7' };
 const wanted = { keys: ['shop-data-keys'], simulatedTwilio: 'shop-twilio', mongodb, nats };
 
 describe('the secrets of a release', () => {
@@ -82,11 +89,30 @@ describe('the secrets of a release', () => {
     all.set('shop-nats-config', { 'nats.conf': 'of an older release' });
     await makeSecrets(secrets, wanted, () => undefined);
     expect(all.get('shop-nats-config')).toEqual({ 'nats.conf': config });
-    const { authorization, cluster } = JSON.parse(config);
+    const { authorization, cluster } = JSON.parse(config) as NatsConfig;
     expect(cluster.routes).toHaveLength(3);
-    expect(
-      authorization.users.map((user: { permissions: { publish: { allow: string[] } } }) => user.permissions.publish.allow),
-    ).toEqual(ASKERS.map((asker) => permissionsOf(asker).publish));
+    expect(authorization.users.map(({ permissions }) => permissions.publish.allow)).toEqual(
+      askersIn('production').map((asker) => permissionsOf(asker).publish),
+    );
+  });
+
+  it('let the simulator read the ledger in development; production has no credential for it, and an upgrade takes away one that it had', async () => {
+    const { all, secrets } = namespace();
+    const readers = () => {
+      const { authorization } = JSON.parse(all.get('shop-nats-config')?.['nats.conf'] ?? '') as NatsConfig;
+      const users = authorization.users.filter(({ permissions }) => permissions.publish.allow.includes(ReadLedger.subject));
+      return users.map(({ nkey }) => nkey);
+    };
+    const keyOf = (asker: string) =>
+      nkeys.fromSeed(new TextEncoder().encode(all.get(`shop-nats-${asker}`)?.['seed'])).getPublicKey();
+
+    await makeSecrets(secrets, wanted, () => undefined);
+    expect(all.has('shop-nats-simulator')).toBe(false);
+    expect(readers()).toEqual([keyOf('admin')]);
+    await makeSecrets(secrets, { ...wanted, nats: { ...nats, mode: 'development' } }, () => undefined);
+    expect(readers()).toEqual([keyOf('admin'), keyOf('simulator')]);
+    await makeSecrets(secrets, wanted, () => undefined);
+    expect(readers()).toEqual([keyOf('admin')]);
   });
 
   it('certify NATS under its names, and again by a CA that was made anew', async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Asker, ASKERS, permissionsOf } from '#libs/contracts';
+import { type Asker, askersIn, type Mode, permissionsOf } from '#libs/contracts';
 import { nkeys } from '@nats-io/transport-node';
 import { isDue, makeAuthority, makeServer } from './certificates.ts';
 import type { SecretData, Secrets } from './cluster.ts';
@@ -16,10 +16,11 @@ export interface Wanted {
    */
   mongodb?: { name: string; kind: 'bundled' | 'operator'; databases: Readonly<Record<string, string>> } | undefined;
   /**
-   * The bundled NATS: its Secrets are `<name>-<asker>` with `seed`; `<name>-ca` with `ca.crt` and `ca.key`; `<name>-tls` with the servers'
-   * `tls.crt` and `tls.key`, `ca.crt`, and `renewed`, the revision of the release that made them anew; `<name>-config` with `nats.conf`.
+   * The bundled NATS: its Secrets are `<name>-<asker>` with `seed`, of whoever has a credential in the mode; `<name>-ca` with `ca.crt` and
+   * `ca.key`; `<name>-tls` with the servers' `tls.crt` and `tls.key`, `ca.crt`, and `renewed`, the revision of the release that made them
+   * anew; `<name>-config` with `nats.conf`.
    */
-  nats?: { name: string; namespace: string; replicas: number; revision: string } | undefined;
+  nats?: { name: string; namespace: string; mode: Mode; replicas: number; revision: string } | undefined;
 }
 
 /**
@@ -57,9 +58,9 @@ export async function makeSecrets(secrets: Secrets, wanted: Wanted, made: (name:
     }
   }
   if (wanted.nats) {
-    const { name, namespace, replicas, revision } = wanted.nats;
+    const { name, namespace, mode, replicas, revision } = wanted.nats;
     const users: { asker: Asker; nkey: string }[] = [];
-    for (const asker of ASKERS) {
+    for (const asker of askersIn(mode)) {
       const { seed } = await once(`${name}-${asker}`, () => ({ seed: new TextDecoder().decode(nkeys.createUser().getSeed()) }));
       if (!seed) throw new Error(`Secret ${name}-${asker} must have the key seed`);
       users.push({ asker, nkey: nkeys.fromSeed(new TextEncoder().encode(seed)).getPublicKey() });

@@ -1,13 +1,4 @@
-/** What the simulator's page is told, as far as we read it. */
-type Live = { type: 'all'; texts: Text[] } | { type: 'text'; text: Text } | { type: 'other' };
-export interface Text {
-  sid: string;
-  phone: string;
-  direction: 'sent' | 'received';
-  body: string;
-  status: string;
-  errorCode?: number;
-}
+import type { Live, Text } from '../../simulator/src/live.ts';
 
 const REOPEN_MS = 500;
 const AGAIN_MS = 1_000;

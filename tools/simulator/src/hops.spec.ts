@@ -48,6 +48,7 @@ describe('hops', () => {
     expect(
       hopsOf(exported('wallet', span('wallet.transfer.make', 2), span('inbox drive', 1), span('something else', 3))),
     ).toEqual([]);
+    expect(hopsOf(exported('another program', span('wallet.transfer.make', 3)))).toEqual([]);
   });
 
   it('refuse what is no export', () => {

@@ -1,4 +1,4 @@
-import { CONTRACTS } from '#libs/contracts';
+import { CONTRACTS, type ServiceName } from '#libs/contracts';
 import { z } from 'zod';
 import type { Hop } from './live.ts';
 
@@ -36,7 +36,7 @@ export const TraceExport = z.object({
 });
 
 /** Who takes what is asked under a name: services by their contracts, and Twilio what the gateway sends. */
-const TAKERS = new Map<string, string>([
+const TAKERS = new Map<string, Hop['to']>([
   ...CONTRACTS.map(({ subject, by }) => [subject, by] as const),
   ['provider send', 'Twilio'],
 ]);
@@ -48,12 +48,13 @@ export function hopsOf({ resourceSpans }: z.output<typeof TraceExport>): Hop[] {
       .flatMap(({ spans }) => spans)
       .flatMap(({ spanId, name, kind, startTimeUnixNano, endTimeUnixNano, status }) => {
         const to = TAKERS.get(name);
-        if (!to || kind !== CLIENT) return [];
-        const from = resource.attributes.get('service.name') ?? 'unknown';
+        const from = resource.attributes.get('service.name');
+        if (!to || !isService(from) || kind !== CLIENT) return [];
         const ms = msOf(endTimeUnixNano - startTimeUnixNano);
         return [{ spanId, from, to, name, at: msOf(startTimeUnixNano), ms, failed: status.code === ERROR }];
       }),
   );
 }
 
+const isService = (name: string | undefined): name is ServiceName => CONTRACTS.some(({ by }) => by === name);
 const msOf = (nanoseconds: bigint) => Number(nanoseconds / 1000n) / 1000;

@@ -1,83 +1,72 @@
-import { ReadLedger } from '#libs/contracts';
-import { natsOptions, type NatsSettings } from '#libs/messaging';
-import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
-import { decode, encode } from 'zod';
-import type { LedgerPart } from './live.ts';
+import { type LedgerEntry, ReadLedger, type ResponseOf, type TransferId } from '#libs/contracts';
+import { NatsLink, type NatsSettings, RpcClient } from '#libs/messaging';
+import { Metrics, realHost } from '#libs/runtime';
 
-const TIMEOUT_MS = 3_000;
 const LIMIT = 1000;
 /** A document may become visible after a later one: each read looks back this far. */
 const LOOK_BACK_MS = 10_000;
 
-/** Follows the ledger by the wallet's read contract, over plain NATS request and reply. */
+/** A part of the ledger, as the wallet answers it. */
+export type LedgerPart = ResponseOf<typeof ReadLedger>;
+
+/** Follows the ledger by the wallet's read contract. */
 export class LedgerReader {
-  readonly #nats: NatsSettings;
-  readonly #seen = new Set<string>();
-  readonly #part: LedgerPart = { entries: [], owners: {} };
-  #connection: NatsConnection | undefined;
+  readonly #url: string;
+  readonly #link: NatsLink;
+  readonly #services: RpcClient;
+  readonly #entries = new Map<TransferId, LedgerEntry>();
+  readonly #owners: LedgerPart['owners'] = {};
   #newestAt = 0;
 
   constructor(nats: NatsSettings) {
-    this.#nats = nats;
+    this.#url = nats.NATS_URL;
+    this.#link = new NatsLink('simulator', nats);
+    this.#services = new RpcClient(this.#link, realHost, new Metrics(realHost));
+  }
+
+  /** Begins to connect to NATS, and goes on for ever. */
+  open(): void {
+    void this.#link.open();
   }
 
   /** All that was read up to now. */
   get all(): LedgerPart {
-    return this.#part;
+    return { entries: [...this.#entries.values()], owners: this.#owners };
   }
 
   /** Reads what is new; throws where NATS or the wallet does not answer, with a message that says so. */
   async read(): Promise<LedgerPart> {
-    const fresh: LedgerPart = { entries: [], owners: {} };
-    let since = Math.max(this.#newestAt - LOOK_BACK_MS, 0);
-    for (;;) {
-      const part = await this.#ask(new Date(since));
-      for (const entry of part.entries) {
-        if (this.#seen.has(entry.transferId)) continue;
-        this.#seen.add(entry.transferId);
-        fresh.entries.push(entry);
-        this.#newestAt = Math.max(this.#newestAt, Date.parse(entry.at));
-      }
-      Object.assign(fresh.owners, part.owners);
-      if (part.entries.length < LIMIT || this.#newestAt === since) break;
-      since = this.#newestAt;
+    const fresh = new Map<TransferId, LedgerEntry>();
+    const freshOwners: LedgerPart['owners'] = {};
+    let newestAt = this.#newestAt;
+    for (let since = Math.max(newestAt - LOOK_BACK_MS, 0); ;) {
+      const { entries, owners } = await this.#ask(new Date(since));
+      for (const entry of entries) if (!this.#entries.has(entry.transferId)) fresh.set(entry.transferId, entry);
+      Object.assign(freshOwners, owners);
+      const lastAt = entries.at(-1)?.at.getTime() ?? since;
+      newestAt = Math.max(newestAt, lastAt);
+      if (entries.length < LIMIT || lastAt === since) break;
+      since = lastAt;
     }
-    this.#part.entries.push(...fresh.entries);
-    Object.assign(this.#part.owners, fresh.owners);
-    return fresh;
+    // Only now: of a read that fails half-way nothing counts as told.
+    for (const [id, entry] of fresh) this.#entries.set(id, entry);
+    Object.assign(this.#owners, freshOwners);
+    this.#newestAt = newestAt;
+    return { entries: [...fresh.values()], owners: freshOwners };
   }
 
   async close(): Promise<void> {
-    await this.#connection?.close();
+    await this.#link.close();
   }
 
   async #ask(since: Date): Promise<LedgerPart> {
-    const connection = await this.#connect();
-    const deadline = headers();
-    deadline.set('Smspay-Deadline', String(Date.now() + TIMEOUT_MS));
-    const request = encode(ReadLedger.request, { since, limit: LIMIT });
-    const answer = await connection
-      .request(ReadLedger.subject, JSON.stringify(request), { timeout: TIMEOUT_MS, headers: deadline })
-      .catch((error: unknown) => {
-        throw new Error('The wallet does not answer.', { cause: error });
-      });
-    const reply = answer.json<{ ok: LedgerPart } | { error: string }>();
-    if ('error' in reply) throw new Error(`The wallet cannot read its ledger now (${reply.error}).`);
-    decode(ReadLedger.response, reply.ok); // Throws where the wallet does not speak by the contract.
-    return reply.ok;
-  }
-
-  async #connect(): Promise<NatsConnection> {
-    if (this.#connection && !this.#connection.isClosed()) return this.#connection;
     try {
-      this.#connection = await connect({
-        ...natsOptions('simulator', this.#nats),
-        maxReconnectAttempts: -1,
-        timeout: TIMEOUT_MS,
-      });
-      return this.#connection;
+      return await this.#services.ask(ReadLedger, { since, limit: LIMIT });
     } catch (error) {
-      throw new Error(`NATS cannot be reached at ${this.#nats.NATS_URL}: ${(error as Error).message}.`, { cause: error });
+      const problem = this.#services.connected
+        ? 'The wallet does not answer, or not with its ledger: its log says why.'
+        : `NATS does not take the simulator at ${this.#url}: the simulator's log says why.`;
+      throw new Error(problem, { cause: error });
     }
   }
 }

@@ -1,9 +1,8 @@
+import { nameLogs, WRONG_SETTINGS } from '#libs/runtime';
 import { readSettings } from './settings.ts';
 import { Simulator } from './simulator.ts';
 
-/** Exit code of wrong settings (sysexits.h, EX_CONFIG): starting again does not help. */
-const WRONG_SETTINGS = 78;
-
+nameLogs('simulator');
 const read = readSettings(process.env);
 if ('problems' in read) {
   for (const problem of read.problems) console.error(problem);

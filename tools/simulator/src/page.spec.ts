@@ -188,7 +188,7 @@ if (!CHROMIUM) console.log("the simulator's page is not tested: no Chromium here
     const status = page.locator('.problems');
     await Promise.all([gateway?.stop(), wallet?.stop()]);
     await status.getByText(/^The sms-gateway does not answer at .* Start it with npm start/).waitFor();
-    await status.getByText(/^The wallet does not answer\./).waitFor();
+    await status.getByText(/^The wallet does not answer, or not with its ledger/).waitFor();
     await page.getByLabel('Text from Ada').fill('BAL');
     await page.getByLabel('Text from Ada').press('Enter');
     await phone('Ada').getByText('not taken by the gateway').waitFor();

@@ -8,6 +8,7 @@ import { parsePhoneNumberFromString } from 'libphonenumber-js';
 import { z } from 'zod';
 import { hopsOf, TraceExport } from './hops.ts';
 import { LedgerReader } from './ledger-reader.ts';
+import { newsOf } from './ledger-view.ts';
 import type { Health, Hop } from './live.ts';
 import { Pages } from './pages.ts';
 import { Phones } from './phones.ts';
@@ -68,6 +69,7 @@ export class Simulator {
   /** Resolves with the address of the page. */
   async listen(): Promise<string> {
     const address = await this.#twilio.listen();
+    this.#ledger.open();
     this.#timer = setInterval(() => this.#tick(), LIVELY_MS);
     return address;
   }
@@ -92,13 +94,14 @@ export class Simulator {
   }
 
   #open(reply: FastifyReply): void {
+    const ledger = this.#ledger.all;
     this.#pages.add(reply, {
       type: 'all',
       serviceNumber: this.#serviceNumber,
       phones: this.#phones.all(),
       texts: this.#phones.texts(),
       hops: this.#hops,
-      ledger: this.#ledger.all,
+      ledger: newsOf(ledger, ledger.entries),
       health: this.#health,
     });
     this.#somethingHappens();
@@ -181,8 +184,8 @@ export class Simulator {
 
   async #ledgerProblem(): Promise<string | undefined> {
     try {
-      const ledger = await this.#ledger.read();
-      if (ledger.entries.length > 0) this.#pages.tell({ type: 'ledger', ledger });
+      const fresh = await this.#ledger.read();
+      if (fresh.entries.length > 0) this.#pages.tell({ type: 'ledger', ledger: newsOf(fresh, this.#ledger.all.entries) });
       return undefined;
     } catch (error) {
       return `${(error as Error).message} What is shown of the ledger may be old; it goes on by itself when that is back.`;

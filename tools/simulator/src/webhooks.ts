@@ -1,4 +1,5 @@
 import type { PostedWebhook } from '#libs/simulated-twilio';
+import type { PostedWebhooks } from './live.ts';
 
 /** Failed ones that are kept. */
 const KEPT = 10_000;
@@ -15,8 +16,7 @@ export class Webhooks {
     if (webhook.status < 200 || webhook.status > 299) keep(this.#failed, webhook);
   }
 
-  /** How many there were; those that were posted again; those without an answer of 2xx. */
-  get all(): { posted: number; again: PostedWebhook[]; failed: PostedWebhook[] } {
+  get all(): PostedWebhooks {
     return { posted: this.#posted, again: this.#again, failed: this.#failed };
   }
 }

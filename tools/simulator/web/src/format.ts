@@ -12,7 +12,7 @@ export function spaced(number: string): string {
 }
 
 /** The local time with seconds. */
-export const timeOf = (at: number | Date) => clock.format(at);
+export const timeOf = (at: number) => clock.format(at);
 
 /** `0.4 ms`, `12 ms`, `1.2 s`. */
 export function duration(ms: number): string {

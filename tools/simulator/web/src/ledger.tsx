@@ -1,7 +1,7 @@
-import { type AccountId, formatAmount, formatMoney, type LedgerEntry, refText } from '#libs/contracts';
-import { type Books, booksOf } from './books.ts';
+import type { AccountId } from '#libs/contracts';
+import type { Books, LedgerLine } from '../../src/live.ts';
 import { spaced, timeOf } from './format.ts';
-import { connection, health, ledger, owners } from './state.ts';
+import { books, connection, health, ledger, owners } from './state.ts';
 
 /** The page shows this many; it adds up all. */
 const SHOWN = 100;
@@ -10,12 +10,12 @@ const NEW_MS = 5_000;
 
 /** The ledger as it grows, newest first, and what it adds up to. */
 export function Ledger() {
-  const entries = ledger.value;
+  const lines = ledger.value;
   return (
     <section class="ledger" aria-labelledby="ledger">
       <div class="entries">
         <h2 id="ledger">The ledger</h2>
-        {entries.length === 0 ? (
+        {lines.length === 0 ? (
           <p class="empty">{emptyLedger()}</p>
         ) : (
           <table>
@@ -36,24 +36,24 @@ export function Ledger() {
               </tr>
             </thead>
             <tbody>
-              {entries
+              {lines
                 .slice(-SHOWN)
                 .toReversed()
-                .map((entry) => (
-                  <EntryView key={entry.transferId} entry={entry} />
+                .map((line) => (
+                  <LineView key={line.transferId} line={line} />
                 ))}
             </tbody>
           </table>
         )}
-        {entries.length > SHOWN && (
+        {lines.length > SHOWN && (
           <p class="empty">
-            The last {SHOWN} of {entries.length} documents; the sum is of all.
+            The last {SHOWN} of {lines.length} documents; the sum is of all.
           </p>
         )}
       </div>
       <div class="books">
-        {booksOf(entries).map((books) => (
-          <BooksView key={books.currency} books={books} />
+        {books.value.map((ofCurrency) => (
+          <BooksView key={ofCurrency.currency} books={ofCurrency} />
         ))}
       </div>
     </section>
@@ -65,71 +65,70 @@ function emptyLedger(): string {
   return 'No money has moved yet. A phone that sends JOIN opens a wallet, and the treasury gives it its welcome credit.';
 }
 
-function EntryView({ entry }: { entry: LedgerEntry }) {
-  if (entry.result === 'refused') {
+function LineView({ line }: { line: LedgerLine }) {
+  if (line.result === 'refused') {
     return (
       <tr class="refused">
-        <td class="time">{timeOf(entry.at)}</td>
+        <td class="time">{timeOf(line.at)}</td>
         <td class="kind">refused</td>
         <td class="who" colSpan={4}>
-          {entry.reason.replaceAll('_', ' ')}: this transfer will never be made
+          {line.reason.replaceAll('_', ' ')}: this transfer will never be made
         </td>
       </tr>
     );
   }
   return (
-    <tr class={Date.now() - entry.at.getTime() < NEW_MS ? 'new' : ''}>
-      <td class="time">{timeOf(entry.at)}</td>
-      <td class="kind">{entry.kind.replaceAll('_', ' ')}</td>
+    <tr class={Date.now() - line.at < NEW_MS ? 'new' : ''}>
+      <td class="time">{timeOf(line.at)}</td>
+      <td class="kind">{line.kind.replaceAll('_', ' ')}</td>
       <td class="who">
-        {ownerOf(entry.debit.account)}{' '}
+        {ownerOf(line.from)}{' '}
         <span role="img" aria-label="to">
           →
         </span>{' '}
-        {ownerOf(entry.credit.account)}
-        {entry.memo && <q>{entry.memo}</q>}
+        {ownerOf(line.to)}
+        {line.memo && <q>{line.memo}</q>}
       </td>
-      <td class="amount">{formatAmount(entry.amount, entry.currency)}</td>
-      <td class="amount fee">{entry.fee && formatAmount(entry.fee.amount, entry.currency)}</td>
-      <td class="ref">{entry.ref !== undefined && refText(entry.ref)}</td>
+      <td class="amount">{line.amount}</td>
+      <td class="amount fee">{line.fee}</td>
+      <td class="ref">{line.ref}</td>
     </tr>
   );
 }
 
-function BooksView({ books: { currency, balances, sum, complete } }: { books: Books }) {
-  const isZero = sum === 0n;
+const SUM: Record<Books['state'], string> = {
+  zero: 'zero, as it must always be',
+  open: 'not all documents are visible yet',
+  wrong: 'must be zero: money came or went',
+};
+
+function BooksView({ books: { balances, sum, state } }: { books: Books }) {
   return (
     <>
       <h2>Balances</h2>
       <dl>
         {balances
-          .map(({ account, balance }) => ({ owner: ownerOf(account), balance, account }))
+          .map(({ account, amount }) => ({ owner: ownerOf(account), amount, account }))
           .toSorted(
             (one, other) =>
               Number(isPerson(other.account)) - Number(isPerson(one.account)) || one.owner.localeCompare(other.owner),
           )
-          .map(({ owner, balance, account }) => (
+          .map(({ owner, amount, account }) => (
             <div key={account}>
               <dt>
                 {owner}
                 <small>{numberOf(account)}</small>
               </dt>
-              <dd>{formatAmount(balance, currency)}</dd>
+              <dd>{amount}</dd>
             </div>
           ))}
       </dl>
-      <p class={`sum ${isZero ? 'zero' : complete ? 'wrong' : 'open'}`} role="status">
+      <p class={`sum ${state}`} role="status">
         <span>
           Sum of all
-          <small>
-            {isZero
-              ? 'zero, as it must always be'
-              : complete
-                ? 'must be zero: money came or went'
-                : 'not all documents are visible yet'}
-          </small>
+          <small>{SUM[state]}</small>
         </span>
-        <strong>{formatMoney(sum, currency)}</strong>
+        <strong>{sum}</strong>
       </p>
     </>
   );

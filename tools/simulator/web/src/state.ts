@@ -1,9 +1,5 @@
 import { computed, signal } from '@preact/signals';
-import { type LedgerEntry, ReadLedger, type ResponseOf } from '#libs/contracts';
-import { decode } from 'zod';
-import type { Health, Hop, LedgerPart, Live, Phone, Text } from '../../src/live.ts';
-
-type Owners = ResponseOf<typeof ReadLedger>['owners'];
+import type { Books, Health, Hop, LedgerLine, LedgerNews, Live, Phone, Text } from '../../src/live.ts';
 
 /** `never`: the page has just been opened. */
 export const connection = signal<'never' | 'open' | 'lost'>('never');
@@ -12,8 +8,10 @@ export const phones = signal<readonly Phone[]>([]);
 const texts = signal<readonly Text[]>([]);
 export const hops = signal<readonly Hop[]>([]);
 export const health = signal<Health>({});
-export const ledger = signal<readonly LedgerEntry[]>([]);
-export const owners = signal<Owners>({});
+/** In order of time. */
+export const ledger = signal<readonly LedgerLine[]>([]);
+export const owners = signal<LedgerNews['owners']>({});
+export const books = signal<readonly Books[]>([]);
 
 /** What phones show: of what is sent to them, only what has reached its end of the air. */
 export const shownTexts = computed(() =>
@@ -74,10 +72,10 @@ function apply(live: Live): void {
   }
 }
 
-function append(part: LedgerPart): void {
-  const read = decode(ReadLedger.response, part);
-  owners.value = { ...owners.value, ...read.owners };
-  ledger.value = [...ledger.value, ...read.entries].toSorted((one, other) => one.at.getTime() - other.at.getTime());
+function append(news: LedgerNews): void {
+  owners.value = { ...owners.value, ...news.owners };
+  ledger.value = [...ledger.value, ...news.lines].toSorted((one, other) => one.at - other.at);
+  books.value = news.books;
 }
 
 const put = (list: readonly Text[], text: Text): readonly Text[] =>

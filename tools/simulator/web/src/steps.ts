@@ -1,7 +1,7 @@
 import type { Hop, Phone, Text } from '../../src/live.ts';
 
 /** A part of the way as the map shows it: both ends of the air are the phones. */
-export type Part = 'phones' | 'Twilio' | 'sms-gateway' | 'transactions' | 'wallet' | 'notifications';
+export type Part = 'phones' | Hop['from' | 'to'];
 
 /** One step of the way. `ms` is undefined where nobody measures it; times are epoch milliseconds. */
 export interface Step {
@@ -51,8 +51,8 @@ export function stepsOf(sent: Text, texts: readonly Text[], hops: readonly Hop[]
   ];
   const between = hops.filter(isDoing).map((hop): Step => ({
     id: hop.spanId,
-    from: hop.from as Part,
-    to: hop.to as Part,
+    from: hop.from,
+    to: hop.to,
     what: hop.name,
     at: hop.at,
     ms: hop.ms,
