@@ -70,7 +70,8 @@ function run(): Promise<number> {
 async function one(seed: number, { steps, all = false }: Options): Promise<number> {
   const whole = planOf(seed);
   const beyond = steps?.filter((place) => place >= whole.steps.length) ?? [];
-  if (beyond.length > 0) program.error(`the plan of seed ${seed} has ${whole.steps.length} steps; there is no ${beyond.join(', ')}`);
+  if (beyond.length > 0)
+    program.error(`the plan of seed ${seed} has ${whole.steps.length} steps; there is no ${beyond.join(', ')}`);
   const plan = steps ? withSteps(whole, steps) : whole;
   const ending = await new World(plan, { kept: true }).live();
   for (const line of all ? ending.story : shortened(ending.story, ending.broken)) console.log(line);
@@ -165,10 +166,7 @@ function work(): Promise<number> {
 }
 
 /** Each known bug in a process of its own. */
-async function mutants(
-  names: true | string[],
-  { seeds = MUTANTS_SEEDS, from = MUTANTS_FROM, jobs }: Options,
-): Promise<number> {
+async function mutants(names: true | string[], { seeds = MUTANTS_SEEDS, from = MUTANTS_FROM, jobs }: Options): Promise<number> {
   const unknown = names === true ? [] : names.filter((name) => !MUTANTS.some((mutant) => mutant.name === name));
   if (unknown.length > 0)
     program.error(`no mutant ${unknown.join(', ')}; there are ${MUTANTS.map(({ name }) => name).join(', ')}`);
@@ -176,7 +174,12 @@ async function mutants(
   for (const { name, bug } of MUTANTS.filter((mutant) => names === true || names.includes(mutant.name))) {
     const { code, printed } = await lives({ SMSPAY_MUTANT: name }, [
       '--brief',
-      ...['--seeds', String(seeds), '--from', String(from), '--jobs', String(jobs)],
+      '--seeds',
+      String(seeds),
+      '--from',
+      String(from),
+      '--jobs',
+      String(jobs),
     ]);
     const found = code === 1 && printed.startsWith('seed ');
     if (!found) survivors++;

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type LedgerEntry, ReadLedger, type RequestOf } from '#libs/contracts';
 import { type NatsServer, startNats } from '#libs/dev-servers';
 import { NatsLink, RpcServer } from '#libs/messaging';
-import { log, realHost } from '#libs/runtime';
+import { log, Metrics, realHost } from '#libs/runtime';
 import { until } from '#libs/testing';
 import { type LedgerPart, LedgerReader } from './ledger-reader.ts';
 
@@ -34,7 +34,7 @@ describe('the reader of the ledger', () => {
     ledger = [];
     fails = () => false;
     wallet = new NatsLink('wallet', { NATS_URL: nats.url });
-    server = new RpcServer(wallet, 'wallet', realHost);
+    server = new RpcServer(wallet, 'wallet', realHost, new Metrics(realHost));
     const answer = async (request: RequestOf<typeof ReadLedger>): Promise<LedgerPart> => {
       if (fails(request)) throw new Error('the ledger cannot be read');
       const { since = new Date(0), limit } = request;
