@@ -130,8 +130,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'libs/redrive/src/redrive',
     changes: [
       [
-        'if (this.#hasRoom())\n                lifecycle.track(this.#work());\n        });',
-        'if (this.#hasRoom()) void 0;\n        });',
+        'if (!this.#hasRoom())\n                return;\n            this.#occupy(1);',
+        'if (this.#more)\n                return;\n            this.#occupy(1);',
       ],
     ],
   },
@@ -161,11 +161,11 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'taken-before-stored',
     bug: 'a command is answered before its payment is stored',
-    file: 'apps/transactions/src/payments.service',
+    file: 'apps/transactions/src/openings.service',
     changes: [
       [
-        'await this.insert(first.payment, first.untold, slot);',
-        'void this.insert(first.payment, first.untold, slot).catch(() => undefined);',
+        'await this.payments.insert(first.payment, first.untold, slot);',
+        'void this.payments.insert(first.payment, first.untold, slot).catch(() => undefined);',
       ],
     ],
   },
@@ -184,7 +184,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'six-digits-for-ever',
     bug: 'codes of six digits count however often they were guessed at',
-    file: 'apps/transactions/src/payments.service',
+    file: 'apps/transactions/src/commands.service',
     changes: [['hasTicket || payment.codeDigits === 9 || !isOpen(payment)', 'true']],
   },
   {
@@ -196,7 +196,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'expired-early',
     bug: 'a payment is refused when its code may still be on its way',
-    file: 'apps/transactions/src/payments.service',
+    file: 'apps/transactions/src/openings.service',
     changes: [
       ['refuseAt: new Date(openedAt.getTime() + lifeMs + 2 * codeMs)', 'refuseAt: new Date(openedAt.getTime() + lifeMs)'],
     ],

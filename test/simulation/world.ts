@@ -566,8 +566,11 @@ export class World {
 
 /** The collection as `verify` walks it. */
 function sourceOf(documents: readonly TransferDocument[]): LedgerSource {
-  const place = (transfer: PostedTransfer, side: Side) =>
-    `${transfer[side]?.account} ${String(transfer[side]?.seq).padStart(9, '0')}`;
+  const padded = (number = 0) => String(number).padStart(9, '0');
+  const place = (transfer: PostedTransfer, side: Side) => {
+    const lane = side === 'debit' ? 0 : transfer[side]?.lane;
+    return `${transfer[side]?.account} ${padded(lane)} ${padded(transfer[side]?.seq)}`;
+  };
   return {
     byId: async function* () {
       yield* documents.toSorted((one, other) => (one._id < other._id ? -1 : 1));

@@ -30,7 +30,7 @@ export class TextsService {
   private textOf(event: Event): QueuedText {
     const { id: eventId, to, currency, dropAt, sendFrom, message } = event;
     const id = `${eventId}:${to.number}`;
-    const text = renderText(message, to.language, currency, (code) => this.dataKeys.open(code, `code:${eventId}`).reveal());
+    const text = renderText(message, to.language, currency, (code) => this.dataKeys.unseal(code, `code:${eventId}`).reveal());
     return {
       id,
       to: to.number,

@@ -1,7 +1,7 @@
 import { ConflictException, Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import {
-  answerOf,
+  answerEventOf,
   CarryOut,
   type Language,
   type Message,
@@ -33,7 +33,7 @@ const HISTORY_MAX = 5;
 const LANGUAGE: Language = 'en';
 
 /** What to do for one SMS: ask transactions, tell its sender something, or nothing. `outcome` is kept in the inbox. */
-type Response = { outcome: string; message?: Message; unasked?: boolean };
+type Response = { outcome: string; message?: Message; dropAt?: Date | undefined; unasked?: boolean };
 
 /** Takes SMS: recorded first, understood and carried out from what was recorded. */
 @Injectable()
@@ -108,7 +108,7 @@ export class InboundService implements OnModuleInit {
       return undefined;
     });
     if (!known) return;
-    const same = known.from === from && known.to === to && (!known.text || this.open(known) === body);
+    const same = known.from === from && known.to === to && (!known.text || this.textOf(known) === body);
     if (!same) {
       log.error({ smsId }, 'an SMS id came again with other contents');
       throw new ConflictException('this MessageSid was recorded with other contents');
@@ -116,17 +116,18 @@ export class InboundService implements OnModuleInit {
   }
 
   private async understand(sms: InboxMessage): Promise<void> {
-    const { outcome, message, unasked } = await this.respond(sms);
+    const { outcome, message, dropAt, unasked } = await this.respond(sms);
     crashPoint('gateway: command carried out');
     const silent = unasked && !(await this.numbers.mayHelp(sms.from as Msisdn, sms._id, sms.recordedAt));
     if (message && !silent) {
       await this.rpc.ask(Tell, {
         events: [
           {
-            id: answerOf(sms._id),
+            id: answerEventOf(sms._id),
             to: { number: sms.from as Msisdn, language: LANGUAGE },
             currency: this.settings.CURRENCY,
             ...this.sendFrom(sms),
+            ...(dropAt ? { dropAt } : {}),
             message,
           },
         ],
@@ -144,7 +145,7 @@ export class InboundService implements OnModuleInit {
     const sender = senderOf(sms.from, this.settings.COUNTRIES);
     if ('silence' in sender) return { outcome: sender.silence };
     const { CURRENCY: currency, DEFAULT_REGION: region, COUNTRIES: countries } = this.settings;
-    const text = this.open(sms);
+    const text = this.textOf(sms);
     if (sms.media > 0 && text.trim() === '') return { outcome: 'text_only', message: { type: 'text_only' }, unasked: true };
     return this.carryOut(sms, sender.number, parse(text, { region, countries, currency, language: LANGUAGE }));
   }
@@ -152,11 +153,11 @@ export class InboundService implements OnModuleInit {
   private async carryOut(sms: InboxMessage, number: Msisdn, parsed: Parsed): Promise<Response> {
     switch (parsed.type) {
       case 'join':
-        return told(await this.join(sms, number, parsed.name));
+        return answered(await this.join(sms, number, parsed.name));
       case 'balance':
-        return told(await this.balance(number));
+        return answered(await this.balance(number));
       case 'history':
-        return told(await this.history(number));
+        return answered(await this.history(number));
       case 'pay':
       case 'request':
       case 'status':
@@ -172,11 +173,11 @@ export class InboundService implements OnModuleInit {
             : { type: 'no', ...(parsed.of ? { of: parsed.of } : {}) },
         );
       case 'menu':
-        return told({ type: 'menu' });
+        return answered({ type: 'menu' });
       case 'ref_unknown':
-        return told({ type: 'ref_unknown', ref: parsed.ref });
+        return answered({ type: 'ref_unknown', ref: parsed.ref });
       case 'not_understood':
-        return told({ type: 'not_understood', command: parsed.command, why: parsed.why });
+        return answered({ type: 'not_understood', command: parsed.command, why: parsed.why });
       case 'unknown':
         return { outcome: 'help', message: { type: 'help' }, unasked: true };
       case 'reserved':
@@ -195,7 +196,7 @@ export class InboundService implements OnModuleInit {
       recordedAt: sms.recordedAt,
       command,
     });
-    return answer.result === 'taken' ? { outcome: command.type } : told(answer.message);
+    return answer.result === 'taken' ? { outcome: command.type } : { ...answered(answer.message), dropAt: answer.dropAt };
   }
 
   private async join(sms: InboxMessage, number: Msisdn, name = ''): Promise<Message> {
@@ -219,9 +220,9 @@ export class InboundService implements OnModuleInit {
     return this.dataKeys.seal(new Secret(code), `code:${sms._id}`);
   }
 
-  private open(sms: InboxMessage): string {
+  private textOf(sms: InboxMessage): string {
     if (!sms.text) throw new Error('the text was erased');
-    return this.dataKeys.open(sms.text, `inbox:${sms._id}`).reveal();
+    return this.dataKeys.unseal(sms.text, `inbox:${sms._id}`).reveal();
   }
 
   /** A person is answered from the number that they wrote to. */
@@ -232,4 +233,4 @@ export class InboundService implements OnModuleInit {
   }
 }
 
-const told = (message: Message): Response => ({ outcome: message.type, message });
+const answered = (message: Message): Response => ({ outcome: message.type, message });

@@ -134,7 +134,9 @@ export class OutboundService implements OnModuleInit {
   private async adopt(text: OutboxText): Promise<boolean> {
     const [since] = text.sends;
     if (!since) return false;
-    const sids = await span('provider list', () => this.twilio.find(text.to, since, this.open(text)), { kind: SpanKind.CLIENT });
+    const sids = await span('provider list', () => this.twilio.find(text.to, since, this.textOf(text)), {
+      kind: SpanKind.CLIENT,
+    });
     for (const sid of sids) {
       try {
         if (!(await this.redrive.close(text, { state: 'handed_over', sid }))) return true;
@@ -172,7 +174,7 @@ export class OutboundService implements OnModuleInit {
         this.twilio.send({
           to: text.to,
           from: text.from,
-          body: this.open(text),
+          body: this.textOf(text),
           callbackUrl: `${this.settings.PUBLIC_URL.replace(/\/$/, '')}/sms/status?text=${text.callbackId}`,
           validitySeconds: text.dropAt && (text.dropAt.getTime() - this.clock.now().getTime()) / 1000,
         }),
@@ -258,8 +260,8 @@ export class OutboundService implements OnModuleInit {
     return modifiedCount === 1;
   }
 
-  private open(text: OutboxText): string {
+  private textOf(text: OutboxText): string {
     if (!text.text) throw new Error('the text was erased');
-    return this.dataKeys.open(text.text, `text:${text._id}`).reveal();
+    return this.dataKeys.unseal(text.text, `text:${text._id}`).reveal();
   }
 }

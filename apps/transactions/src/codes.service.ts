@@ -1,14 +1,13 @@
 import type { KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
-import type { Msisdn, PaymentId, Sealed, SmsId } from '#libs/contracts';
-import { assertWaited, DataKeys, Host, log, masked, Metrics, Secret, Unavailable } from '#libs/runtime';
+import type { Msisdn, Sealed, SmsId } from '#libs/contracts';
+import { assertWaited, DataKeys, type KeyRing, Host, log, masked, Metrics, Secret, Unavailable } from '#libs/runtime';
 import { isDuplicateKey } from '#libs/mongo';
 import { Clock, SETTINGS } from '#libs/nest-service';
 import type { Model } from 'mongoose';
-import { codeOf, freeN } from './domain/code.ts';
-import { type CodeDigits, GUESSED_FOR_MS, GUESSES_MAX, ticketsOf } from './domain/guessing.ts';
-import type { Payment } from './domain/payment.ts';
+import { codeOf, type Waiting, withFreeCode } from './domain/code.ts';
+import { GUESSED_FOR_MS, GUESSES_MAX, ticketsOf } from './domain/guessing.ts';
 import { Guess, GuessedNumber } from './guess.schema.ts';
 import type { Settings } from './settings.ts';
 
@@ -22,7 +21,7 @@ const COMPARED_WITHIN_MS = 60_000;
 @Injectable()
 export class CodesService {
   private readonly dataKeys: DataKeys;
-  private readonly key: KeyObject;
+  private readonly keys: KeyRing;
   private readonly wrongTotal;
 
   constructor(
@@ -35,31 +34,33 @@ export class CodesService {
   ) {
     this.wrongTotal = metrics.counter('smspay_wrong_codes_total', 'SMS whose code fitted nothing');
     this.dataKeys = new DataKeys(settings.DATA_KEYS, host);
-    const [first] = settings.CODE_KEY;
-    if (!first) throw new Error('CODE_KEY holds no key');
-    this.key = first.key;
+    this.keys = settings.CODE_KEY;
   }
 
-  /** True if `code` is the payment's. */
-  fits(payment: Payment, code: Secret): boolean {
-    return this.of(payment) === code.reveal();
+  /** True if `code` is that of a thing. */
+  fits(thing: Waiting, code: Secret): boolean {
+    return this.of(thing) === code.reveal();
   }
 
   /** A code as a person sent it, from where the gateway sealed it. */
-  open(code: Sealed, smsId: SmsId): Secret {
-    return this.dataKeys.open(code, `code:${smsId}`);
+  unseal(code: Sealed, smsId: SmsId): Secret {
+    return this.dataKeys.unseal(code, `code:${smsId}`);
   }
 
-  /** The payment's code, sealed for the event that tells it. */
-  seal(payment: Payment, eventId: string): Sealed {
-    return this.dataKeys.seal(new Secret(this.of(payment)), `code:${eventId}`);
+  /** The code of a thing, sealed for the event that tells it. */
+  seal(thing: Waiting, eventId: string): Sealed {
+    return this.dataKeys.seal(new Secret(this.of(thing)), `code:${eventId}`);
   }
 
-  /** What makes the code of a new payment: one that no other of the payer's has. */
-  async forNew(id: PaymentId, payer: Msisdn, others: readonly Payment[]): Promise<{ codeN: number; codeDigits: CodeDigits }> {
-    const guessed = await this.guessedNumbers.findById(payer).lean<GuessedNumber>();
-    const digits = guessed && guessed.until > this.clock.now() ? 9 : 6;
-    return { codeN: freeN(this.key, id, digits, new Set(others.map((other) => this.of(other)))), codeDigits: digits };
+  /** What the code of a new thing of a person is computed of: by the first key, and so that none of their others has the same code. */
+  async forNew(id: string, number: Msisdn, others: readonly Waiting[]): Promise<Omit<Required<Waiting>, 'id'>> {
+    const [first] = this.keys;
+    if (!first) throw new Error('CODE_KEY holds no key');
+    const guessed = await this.guessedNumbers.findById(number).lean<GuessedNumber>();
+    const codeDigits = guessed && guessed.until > this.clock.now() ? 9 : 6;
+    const taken = new Set(others.map((other) => this.of(other)));
+    const { codeN } = withFreeCode(first.key, { id, codeDigits, codeKey: first.id }, taken);
+    return { codeN, codeDigits, codeKey: first.id };
   }
 
   /**
@@ -122,7 +123,13 @@ export class CodesService {
     return true;
   }
 
-  private of(payment: Payment): string {
-    return codeOf(this.key, payment.id, payment.codeN, payment.codeDigits);
+  private of(thing: Waiting): string {
+    return codeOf(this.keyOf(thing), thing);
+  }
+
+  private keyOf({ codeKey }: Waiting): KeyObject {
+    const entry = codeKey === undefined ? this.keys.at(-1) : this.keys.find(({ id }) => id === codeKey);
+    if (!entry) throw new Error(`CODE_KEY lacks the key ${codeKey}, of which codes that wait were computed`);
+    return entry.key;
   }
 }

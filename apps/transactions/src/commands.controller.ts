@@ -1,15 +1,15 @@
 import { Controller } from '@nestjs/common';
 import { CarryOut, type RequestOf } from '#libs/contracts';
 import { Answers } from '#libs/messaging';
-import { PaymentsService } from './payments.service.ts';
+import { CommandsService } from './commands.service.ts';
 
 @Controller()
 export class CommandsController {
-  constructor(private readonly payments: PaymentsService) {}
+  constructor(private readonly commands: CommandsService) {}
 
   /** Answering `taken` means: stored here, and told from here, whatever happens next. */
   @Answers(CarryOut)
   carryOut(request: RequestOf<typeof CarryOut>) {
-    return this.payments.carryOut(request);
+    return this.commands.carryOut(request);
   }
 }

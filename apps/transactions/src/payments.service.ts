@@ -1,56 +1,45 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import {
-  answerOf,
-  type CarryOut,
   type Cause,
   MakeTransfer,
-  type Message,
   type MinorUnits,
-  type OpenRefusal,
+  type Msisdn,
   payOf,
-  type PaymentCommand,
-  type PaymentId,
-  QuoteTransfer,
   type Ref,
-  refText,
   RefuseTransfer,
-  type RequestOf,
-  type ResponseOf,
   Tell,
   type TransferAnswer,
   walletAccount,
 } from '#libs/contracts';
 import { RpcClient } from '#libs/messaging';
-import { claimOf, type FirstTry, Redrive } from '#libs/redrive';
-import { crashPoint, Host, Lifecycle, log, Metrics, type Secret, traceparent } from '#libs/runtime';
-import { insertOrRead, OtherIndexTaken } from '#libs/mongo';
+import { insertOrRead } from '#libs/mongo';
 import { Clock, SETTINGS } from '#libs/nest-service';
+import { claimOf, type FirstTry, Redrive } from '#libs/redrive';
+import { crashPoint, Host, Lifecycle, log, Metrics, traceparent } from '#libs/runtime';
 import type { Model } from 'mongoose';
 import { CodesService } from './codes.service.ts';
-import { refusalOfOpening, slotsOf } from './domain/opening.ts';
+import { slotsOf } from './domain/opening.ts';
 import {
   decide,
   type Input,
   isOpen,
   type NotOpened,
-  opened,
   type Payment,
   type Question,
   reasonOf,
-  statusOf,
   type Tale,
-  type Terms,
 } from './domain/payment.ts';
 import { eventOf } from './domain/tales.ts';
 import { paymentOf, PaymentRecord, type ReadPayment, type StoredPayment } from './payment.schema.ts';
 import type { Settings } from './settings.ts';
 
 const RACES_MAX = 20;
-const REFS_MAX = 20;
 const LISTED_MAX = 5;
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
+/** Of what ended in the last day, so many are known by their codes: the newest. */
+const ENDED_MAX = 30;
 /** Longer than telling takes; a crash is found again after it. */
 const LEASE_MS = 10_000;
 /** Payments of which one process tells at the same time. */
@@ -63,13 +52,10 @@ const UNDERSTOOD_WITHIN_MS = MINUTE_MS;
 const STUCK_MS = MINUTE_MS;
 const STUCK_TRIES = 5;
 const PUT_OFF_MAX_MS = 15 * MINUTE_MS;
+/** Where more are stuck, their number does not matter. */
+const STUCK_COUNTED_MAX = 10_000;
 
-type Command<Type extends PaymentCommand['type']> = Extract<PaymentCommand, { type: Type }>;
-type Asked = RequestOf<typeof CarryOut>;
-type Answer = ResponseOf<typeof CarryOut>;
-const TAKEN: Answer = { result: 'taken' };
-
-/** The life of payments and requests: load, decide, store, tell. */
+/** The life of payments and requests: stored, found, changed by what the ledger says, told. */
 @Injectable()
 export class PaymentsService implements OnModuleInit {
   private readonly redrive: Redrive<StoredPayment>;
@@ -125,97 +111,8 @@ export class PaymentsService implements OnModuleInit {
     this.redrive.start();
   }
 
-  /** Carries out one command of one SMS; the same SMS again finds what it did before. */
-  async carryOut(asked: Asked): Promise<Answer> {
-    this.clock.assertGood();
-    const { command } = asked;
-    switch (command.type) {
-      case 'pay':
-      case 'request':
-        return this.open(asked, command);
-      case 'code':
-        return this.byCode(asked, this.codes.open(command.code, asked.smsId), (payment) => this.confirm(payment, causeOf(asked)));
-      case 'no':
-        return this.no(asked, command);
-      case 'status': {
-        const payment = await this.ofPerson(asked, command.ref);
-        return payment ? this.status(asked, payment) : answer({ type: 'ref_unknown', ref: refText(command.ref) });
-      }
-      default:
-        return command satisfies never;
-    }
-  }
-
-  private async open(asked: Asked, command: Command<'pay'> | Command<'request'>): Promise<Answer> {
-    const { smsId, from, language } = asked;
-    const [payer, payee] = command.type === 'pay' ? [from, command.to] : [command.to, from];
-    const [quote, mine] = await Promise.all([
-      this.rpc.ask(QuoteTransfer, { payer, payee, amount: command.amount }),
-      this.withCodesOf(payer),
-    ]);
-    const id = smsId as string as PaymentId;
-    const reason = refusalOfOpening(command, from, quote);
-    const openedAt = this.clock.now();
-    const refuse = async (why: OpenRefusal): Promise<Answer> => {
-      const other = command.type === 'pay' ? quote.payee : quote.payer;
-      const own = command.type === 'pay' ? quote.payer : quote.payee;
-      const notOpened: NotOpened = {
-        id,
-        state: 'not_opened',
-        origin: command.type,
-        opener: { number: from, language, ...(own ? { link: own.link } : {}) },
-        other: { number: command.to, name: other?.name ?? '' },
-        amount: command.amount,
-        fee: quote.fee,
-        balance: command.type === 'pay' ? quote.payerBalance : 0n,
-        currency: quote.currency,
-        reason: why,
-        openedAt,
-      };
-      await this.insert(notOpened, ['not_opened']);
-      return TAKEN;
-    };
-    if (reason || !quote.payer || !quote.payee) return refuse(reason ?? 'no_wallet');
-
-    const lifeMs = command.type === 'pay' ? this.settings.CODE_MINUTES * MINUTE_MS : this.settings.REQUEST_HOURS * 60 * MINUTE_MS;
-    const codeMs = this.settings.CODE_MINUTES * MINUTE_MS;
-    const terms: Omit<Terms, 'ref'> = {
-      id,
-      origin: command.type,
-      way: 'direct',
-      payer: quote.payer,
-      payee: quote.payee,
-      amount: command.amount,
-      fee: quote.fee,
-      currency: quote.currency,
-      memo: command.memo,
-      openedAt,
-      dropAt: new Date(openedAt.getTime() + lifeMs),
-      endsAt: new Date(openedAt.getTime() + lifeMs + codeMs),
-      refuseAt: new Date(openedAt.getTime() + lifeMs + 2 * codeMs),
-      ...(await this.codes.forNew(
-        id,
-        payer,
-        mine.filter((other) => other.id !== id),
-      )),
-    };
-    const slots = slotsOf(payer, command.type).filter((slot) => !mine.some((other) => other.slot === slot && other.id !== id));
-    for (let draw = 0; draw < REFS_MAX; draw++) {
-      const [slot] = slots;
-      if (slot === undefined) return refuse('too_many_open');
-      const first = opened({ ...terms, ref: this.host.randomBytes(4).readUInt32BE() as Ref });
-      try {
-        await this.insert(first.payment, first.untold, slot);
-        return TAKEN;
-      } catch (error) {
-        if (!(error instanceof OtherIndexTaken)) throw error;
-        if (error.isOf('slot')) slots.shift();
-      }
-    }
-    throw new Error(`no free reference in ${REFS_MAX} draws`);
-  }
-
-  private async insert({ id, ...payment }: Payment | NotOpened, untold: Tale[], slot?: string): Promise<void> {
+  /** Stores what begins, with what its people are to be told; `slot` is the place of the payer that it takes. Throws `OtherIndexTaken` if that, or its reference, is taken. */
+  async insert({ id, ...payment }: Payment | NotOpened, untold: Tale[], slot?: string): Promise<void> {
     crashPoint('transactions: before a payment is stored');
     await this.redrive.begin(async (first) => {
       const { inserted, stored } = await insertOrRead(
@@ -225,6 +122,7 @@ export class PaymentsService implements OnModuleInit {
           _id: id,
           version: 0,
           ...(slot === undefined ? {} : { slot }),
+          ...(payment.state === 'awaiting_approval' ? { asker: payment.payee.number } : {}),
           untold,
           tries: 0,
           ...first,
@@ -237,29 +135,41 @@ export class PaymentsService implements OnModuleInit {
     });
   }
 
-  /** Finds what `code` belongs to among the payer's open things and those of the last day, and lets `act` decide on the open one. */
-  private async byCode(asked: Asked, code: Secret, act: (payment: ReadPayment) => Promise<Payment>): Promise<Answer> {
-    const { smsId, from, recordedAt } = asked;
-    const hasTicket = await this.codes.takeTicket(smsId, from, recordedAt);
-    const mine = await this.withCodesOf(from);
-    const counts = (payment: Payment) => hasTicket || payment.codeDigits === 9 || !isOpen(payment);
-    const fitting = mine.filter((payment) => counts(payment) && this.codes.fits(payment, code));
-    const open = fitting.filter((payment) => isOpen(payment));
-    const [found] = open.length > 0 ? open : fitting.slice(-1);
-    // A code that fits two open things is none.
-    if (!found || open.length > 1) return this.wrongCode(asked, mine.filter(isOpen));
-    try {
-      const outcome = await this.actOn(found, asked, act);
-      await this.codes.giveBackTicket(smsId);
-      return outcome;
-    } catch (error) {
-      await this.codes.holdTicket(smsId).catch(() => undefined);
-      throw error;
-    }
+  /** What of a person's has a code: what is open, and of what ended in the last day the newest. In the order in which they were opened. */
+  async withCodesOf(number: Msisdn): Promise<ReadPayment[]> {
+    const slots = [...slotsOf(number, 'pay'), ...slotsOf(number, 'request')];
+    const lately = { 'payer.number': number, endsAt: { $gt: new Date(this.clock.now().getTime() - DAY_MS) } };
+    const [open, newest] = await Promise.all([
+      this.payments.find({ slot: { $in: slots } }).lean<StoredPayment[]>(),
+      this.payments.find(lately).sort({ endsAt: -1 }).limit(ENDED_MAX).lean<StoredPayment[]>(),
+    ]);
+    const all = new Map([...open, ...newest].map((stored) => [stored._id, paymentOf(stored) as ReadPayment]));
+    return [...all.values()].sort((one, other) => one.openedAt.getTime() - other.openedAt.getTime());
+  }
+
+  /** What waits for a person or, asked by them, for another: the newest. */
+  async openOf(number: Msisdn): Promise<ReadPayment[]> {
+    const slots = [...slotsOf(number, 'pay'), ...slotsOf(number, 'request')];
+    const [held, asked] = await Promise.all([
+      this.payments.find({ slot: { $in: slots } }).lean<StoredPayment[]>(),
+      this.payments.find({ asker: number }).sort({ endsAt: -1 }).limit(LISTED_MAX).lean<StoredPayment[]>(),
+    ]);
+    const now = this.clock.now();
+    return [...held, ...asked]
+      .map((stored) => paymentOf(stored) as ReadPayment)
+      .filter((payment) => isOpen(payment) && payment.endsAt > now)
+      .sort((one, other) => one.openedAt.getTime() - other.openedAt.getTime())
+      .slice(-LISTED_MAX);
+  }
+
+  /** The payment of a reference. */
+  async byRef(ref: Ref): Promise<ReadPayment | undefined> {
+    const stored = await this.payments.findOne({ ref }).lean<StoredPayment>();
+    return stored ? (paymentOf(stored) as ReadPayment) : undefined;
   }
 
   /** The payment is confirmed. What the ledger cannot be asked now is asked when this SMS is driven again, or by the timer. */
-  private async confirm(payment: ReadPayment, cause: Cause): Promise<Payment> {
+  async confirm(payment: ReadPayment, cause: Cause): Promise<Payment> {
     try {
       return await this.apply(payment, { type: 'right_code', cause });
     } catch (error) {
@@ -272,106 +182,8 @@ export class PaymentsService implements OnModuleInit {
     }
   }
 
-  private async actOn(found: ReadPayment, asked: Asked, act: (payment: ReadPayment) => Promise<Payment>): Promise<Answer> {
-    if (!isOpen(found)) return this.outcome(asked, found);
-    if (asked.recordedAt >= found.endsAt) return this.status(asked, { ...found, state: 'expired', closedBy: causeOf(asked) });
-    return this.outcome(asked, await act(found));
-  }
-
-  /** Counts it. Where codes are being guessed, each open one is told once more, with nine digits. */
-  private async wrongCode({ smsId, from, recordedAt }: Asked, open: ReadPayment[]): Promise<Answer> {
-    if (await this.codes.wrong(smsId, from, recordedAt)) {
-      for (const payment of open) {
-        crashPoint('transactions: before a code is made longer');
-        await this.apply(payment, { type: 'code_guessed' });
-      }
-    }
-    return answer({ type: 'wrong_code' });
-  }
-
-  private async no(asked: Asked, { of }: Command<'no'>): Promise<Answer> {
-    const cause = causeOf(asked);
-    switch (of?.by) {
-      case 'code':
-        return this.byCode(asked, this.codes.open(of.code, asked.smsId), (payment) =>
-          this.apply(payment, { type: 'no', by: 'payer', cause }),
-        );
-      case 'ref': {
-        const payment = await this.ofPerson(asked, of.ref);
-        if (!payment) return answer({ type: 'ref_unknown', ref: refText(of.ref) });
-        // Only one's own request is withdrawn by its reference; all else needs the code.
-        const own = payment.origin === 'request' && payment.payee.number === asked.from;
-        return own && isOpen(payment)
-          ? this.outcome(asked, await this.apply(payment, { type: 'no', by: 'payee', cause }))
-          : this.outcome(asked, payment);
-      }
-      case undefined:
-        return this.listOpen(asked);
-      default:
-        return of satisfies never;
-    }
-  }
-
-  private async listOpen(asked: Asked): Promise<Answer> {
-    const endsAt = { $gt: this.clock.now() };
-    const stored = await this.payments
-      .find({
-        $or: [
-          { 'payer.number': asked.from, endsAt },
-          { 'payee.number': asked.from, origin: 'request', endsAt },
-        ],
-      })
-      .lean<StoredPayment[]>();
-    const payments = stored
-      .map((document) => paymentOf(document) as ReadPayment)
-      .filter(isOpen)
-      .slice(-LISTED_MAX);
-    if (payments.length === 0) return answer({ type: 'nothing_open' });
-    const entries = payments.map((payment) => {
-      const role = payment.payer.number === asked.from ? ('payer' as const) : ('payee' as const);
-      const { amount, ref } = payment;
-      const other = role === 'payer' ? payment.payee : payment.payer;
-      return role === 'payer'
-        ? { role, other, amount, ref, code: this.codes.seal(payment, answerOf(asked.smsId)) }
-        : { role, other, amount, ref };
-    });
-    return answer({ type: 'open_list', entries });
-  }
-
-  /** `taken` to the SMS that closed the payment (its people are told from here); its outcome to any other. */
-  private outcome(asked: Asked, payment: Payment): Answer {
-    return 'closedBy' in payment && payment.closedBy === causeOf(asked) ? TAKEN : this.status(asked, payment);
-  }
-
-  private status(asked: Asked, payment: Payment): Answer {
-    const role = payment.payer.number === asked.from ? 'payer' : 'payee';
-    const { amount, ref } = payment;
-    const reason = reasonOf(payment);
-    const other = role === 'payer' ? payment.payee : payment.payer;
-    return answer({ type: 'status', role, other, amount, ref, status: statusOf(payment), ...(reason ? { reason } : {}) });
-  }
-
-  /** What of a person's has a code: what is open, and what ended in the last day. */
-  private async withCodesOf(number: string): Promise<ReadPayment[]> {
-    const stored = await this.payments
-      .find({ 'payer.number': number, endsAt: { $gt: new Date(this.clock.now().getTime() - DAY_MS) } })
-      .lean<StoredPayment[]>();
-    return stored.map((document) => paymentOf(document) as ReadPayment);
-  }
-
-  /** The payment of this reference, if the asker has a part in it that they know of. */
-  private async ofPerson(asked: Asked, ref: Ref): Promise<ReadPayment | undefined> {
-    const stored = await this.payments.findOne({ ref }).lean<StoredPayment>();
-    if (!stored) return undefined;
-    const payment = paymentOf(stored) as ReadPayment;
-    const knows =
-      payment.payer.number === asked.from ||
-      (payment.payee.number === asked.from && (payment.origin === 'request' || payment.state === 'completed'));
-    return knows ? payment : undefined;
-  }
-
   /** Applies one input to a payment as it was read. Whoever loses a race reads again and decides again. */
-  private async apply(read: ReadPayment, input: Input): Promise<Payment> {
+  async apply(read: ReadPayment, input: Input): Promise<Payment> {
     let payment = read;
     let next = input;
     for (let race = 0; race < RACES_MAX; race++) {
@@ -403,7 +215,7 @@ export class PaymentsService implements OnModuleInit {
           { _id, version },
           {
             $set: { ...change, ...first },
-            $unset: { ...(open ? {} : { slot: 1 }), ...(first.claim ? {} : { claim: 1 }), failingSince: 1 },
+            $unset: { ...(open ? {} : { slot: 1, asker: 1 }), ...(first.claim ? {} : { claim: 1 }), failingSince: 1 },
           },
         );
         crashPoint('transactions: outcome stored');
@@ -444,14 +256,17 @@ export class PaymentsService implements OnModuleInit {
   // What is open is looked at when its time is up; what was put off, within fifteen minutes.
   private stuck(): Promise<number> {
     const nowMs = this.clock.now().getTime();
-    return this.payments.countDocuments({
-      nextTryAt: { $lt: new Date(nowMs + PUT_OFF_MAX_MS) },
-      $or: [
-        { nextTryAt: { $lt: new Date(nowMs - STUCK_MS) } },
-        { waits: { $gte: STUCK_TRIES } },
-        { tries: { $gte: STUCK_TRIES } },
-      ],
-    });
+    return this.payments.countDocuments(
+      {
+        nextTryAt: { $lt: new Date(nowMs + PUT_OFF_MAX_MS) },
+        $or: [
+          { nextTryAt: { $lt: new Date(nowMs - STUCK_MS) } },
+          { waits: { $gte: STUCK_TRIES } },
+          { tries: { $gte: STUCK_TRIES } },
+        ],
+      },
+      { limit: STUCK_COUNTED_MAX },
+    );
   }
 
   /** Tells what is untold, or ends what has had its time. */
@@ -499,7 +314,3 @@ export class PaymentsService implements OnModuleInit {
     log.info({ paymentId: payment.id, state: payment.state, reason }, 'payment ended');
   }
 }
-
-const answer = (message: Message): Answer => ({ result: 'answer', message });
-
-const causeOf = (asked: Asked) => asked.smsId as string as Cause;

@@ -4,6 +4,8 @@ import { CodesService } from './codes.service.ts';
 import { CommandsController } from './commands.controller.ts';
 import { Guess, GuessedNumber, GuessedNumberSchema, GuessSchema } from './guess.schema.ts';
 import { PaymentRecord, PaymentSchema } from './payment.schema.ts';
+import { CommandsService } from './commands.service.ts';
+import { OpeningsService } from './openings.service.ts';
 import { PaymentsService } from './payments.service.ts';
 
 @Module({
@@ -15,6 +17,6 @@ import { PaymentsService } from './payments.service.ts';
     ]),
   ],
   controllers: [CommandsController],
-  providers: [PaymentsService, CodesService],
+  providers: [CommandsService, OpeningsService, PaymentsService, CodesService],
 })
 export class TransactionsModule {}

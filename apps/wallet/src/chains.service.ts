@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
-import { type AccountId, feesAccount } from '#libs/contracts';
+import type { AccountId } from '#libs/contracts';
 import {
   type Chain,
   chainName,
@@ -8,7 +8,6 @@ import {
   creditHead,
   debitChain,
   debitHead,
-  feeChain,
   feeHead,
   type Heads,
   incomeChains,
@@ -37,13 +36,12 @@ export class ChainsService {
 
   constructor(@InjectModel(Transfer.name) private readonly transfers: Model<TransferDocument>) {}
 
-  /** The heads that an order is decided against. */
-  async headsFor({ from, to, fee, currency }: Omit<Order, 'at'>): Promise<Heads> {
-    const fees = feesAccount(currency);
+  /** The heads that an order is decided against, with that of the chain in which its fee is collected. */
+  async headsFor({ from, to, fee }: Omit<Order, 'at'>, fees: Chain): Promise<Heads> {
     const [debit, credit, feeNewest, ...income] = await Promise.all([
       this.newestOf(debitChain(from)),
       this.newestOf(creditChain(to)),
-      fee > 0n ? this.newestOf(feeChain(fees)) : undefined,
+      fee > 0n ? this.newestOf(fees) : undefined,
       ...incomeChains(from).map((chain) => this.#totalOf(chain)),
     ]);
     return {

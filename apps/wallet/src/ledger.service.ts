@@ -2,10 +2,11 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { type Cause, feesAccount, type RefusalReason, type TransferAnswer, type TransferId } from '#libs/contracts';
 import {
+  type Chain,
   chainName,
   creditChain,
   debitChain,
-  feeChain,
+  feeChains,
   floorOf,
   type Heads,
   type Order,
@@ -13,7 +14,7 @@ import {
   signed,
   type TransferDocument,
 } from '#libs/ledger';
-import { Unavailable, crashPoint, Host, log, Metrics } from '#libs/runtime';
+import { assertWaited, Unavailable, crashPoint, Host, log, Metrics } from '#libs/runtime';
 import { isDuplicateKey } from '#libs/mongo';
 import { Clock, SETTINGS } from '#libs/nest-service';
 import type { Model } from 'mongoose';
@@ -45,6 +46,11 @@ export class LedgerService {
       'kind',
       'result',
     ]);
+    metrics.gauge(
+      'smspay_ledger_waiting',
+      'Transfers that wait for an account in this process, or are being decided',
+      () => this.#turns.waiting,
+    );
     this.#conflictsTotal = metrics.counter('smspay_ledger_conflicts_total', 'Inserts that lost a race for a place in a chain');
   }
 
@@ -53,7 +59,7 @@ export class LedgerService {
     if (order.currency !== this.settings.CURRENCY) {
       throw new Error(`transfer ${order.transferId} is in ${order.currency}, the ledger in ${this.settings.CURRENCY}`);
     }
-    const stored = (await this.find(order.transferId)) ?? (await this.#turns.take(chainsOf(order), () => this.#decide(order)));
+    const stored = (await this.find(order.transferId)) ?? (await this.#takeTurn(order));
     return isOf(order, stored) ? this.answerOf(stored) : { result: 'id_taken', cause: stored.cause };
   }
 
@@ -78,15 +84,26 @@ export class LedgerService {
     return { result: 'made', kind: stored.kind, cause: stored.cause, payerBalance, payeeBalance };
   }
 
-  #decide(order: Omit<Order, 'at'>): Promise<TransferDocument> {
+  /** Decides when those before it on the same chains in this process are done; of the chains of fees, the one with the fewest. */
+  #takeTurn(order: Omit<Order, 'at'>): Promise<TransferDocument> {
+    const lanes = feeChains(feesAccount(order.currency));
+    // From a place of its own, so that processes meet seldom.
+    const from = Math.floor(this.host.random() * lanes.length);
+    const byName = new Map([...lanes.slice(from), ...lanes.slice(0, from)].map((lane) => [chainName(lane), lane]));
+    const lane = this.#turns.freest([...byName.keys()] as [string, ...string[]]);
+    const names = [chainName(debitChain(order.from)), chainName(creditChain(order.to)), ...(order.fee > 0n ? [lane] : [])];
+    return this.#turns.take(names, () => this.#decide(order, byName.get(lane) as Chain));
+  }
+
+  #decide(order: Omit<Order, 'at'>, fees: Chain): Promise<TransferDocument> {
     const rules = { floor: floorOf(order.from), timeZone: this.settings.TIME_ZONE };
     return this.#write(async () => {
       const decide = (heads: Heads) => post({ ...order, at: this.clock.now() }, heads, rules);
-      const heads = await this.chains.headsFor(order);
+      const heads = await this.chains.headsFor(order, fees);
       const first = decide(heads);
       if (first.result === 'posted') return signed(first.transfer, this.settings.LEDGER_KEY);
       // What was read could have been stale: a refusal is written only if credits that are newer than the debits say the same.
-      const second = decide({ ...(await this.chains.headsFor(order)), debit: heads.debit });
+      const second = decide({ ...(await this.chains.headsFor(order, fees)), debit: heads.debit });
       if (second.result === 'posted') return signed(second.transfer, this.settings.LEDGER_KEY);
       return this.#refusalOf(order.transferId, second.reason, order.cause);
     });
@@ -97,6 +114,7 @@ export class LedgerService {
     let outages = 0;
     for (let race = 0; race < RACES_MAX; race++) {
       this.clock.assertGood();
+      assertWaited('the ledger');
       const document = await decide();
       const record = new this.transfers(document);
       await record.validate();
@@ -104,7 +122,7 @@ export class LedgerService {
       try {
         await this.transfers.insertOne(record, { validateBeforeSave: false });
         crashPoint('wallet: transfer inserted');
-        this.#told(document);
+        this.#count(document);
         return document;
       } catch (error) {
         // A chain can have moved on, the id can be taken, or the reply was lost after the insert: only the id itself says what holds.
@@ -122,7 +140,7 @@ export class LedgerService {
     return { _id: transferId, kind: 'refused', reason, cause, at: this.clock.now() };
   }
 
-  #told(document: TransferDocument): void {
+  #count(document: TransferDocument): void {
     if (document.kind === 'refused') {
       this.#transfersTotal.inc({ kind: 'refused', result: document.reason });
       log.info({ transferId: document._id, reason: document.reason }, 'transfer refused');
@@ -144,10 +162,4 @@ function isOf({ kind, from, to, amount, fee, currency }: Omit<Order, 'at'>, stor
       (stored.fee?.amount ?? 0n) === fee &&
       stored.currency === currency)
   );
-}
-
-/** The names of the chains that an order's transfer would go on. */
-function chainsOf({ from, to, fee, currency }: Omit<Order, 'at'>): string[] {
-  const chains = [debitChain(from), creditChain(to), ...(fee > 0n ? [feeChain(feesAccount(currency))] : [])];
-  return chains.map(chainName);
 }

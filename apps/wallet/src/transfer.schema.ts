@@ -59,4 +59,4 @@ export const TransferSchema = SchemaFactory.createForClass(Transfer)
   .index({ 'debit.account': 1, 'debit.seq': 1 }, { unique: true, sparse: true })
   .index({ 'credit.account': 1, 'credit.lane': 1, 'credit.seq': 1 }, { unique: true, sparse: true })
   .index({ 'fee.account': 1, 'fee.lane': 1, 'fee.seq': 1 }, { unique: true, sparse: true })
-  .index({ at: 1 });
+  .index({ at: 1, _id: 1 });

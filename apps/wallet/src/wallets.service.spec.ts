@@ -8,11 +8,13 @@ import {
   type Msisdn,
   payOf,
   type PaymentId,
+  ReadLedger,
   type Ref,
   type SmsId,
 } from '#libs/contracts';
 import { type TransferId, walletAccount, type WalletId, welcomeOf } from '#libs/contracts';
 import { type MongoServer, startMongo } from '#libs/dev-servers';
+import { encode } from 'zod';
 import { newOrder, problemsOf, type WalletProcess, walletProcess } from './wallet.spec-helper.ts';
 
 let mongo: MongoServer;
@@ -213,10 +215,45 @@ describe('the ledger as operators read it', () => {
           memo: 'lunch',
         }),
       ],
+      more: true,
       owners: { [account]: { number: party.number, name: 'Ada' } },
     });
     const rest = await two.reader.read({ since: page.entries[1]?.at, limit: 1_000 });
     expect(rest.entries.map(({ at }) => at.getTime())).toEqual(rest.entries.map(({ at }) => at.getTime()).sort());
     expect((await two.reader.read({ limit: 1 })).entries).toHaveLength(1);
+    const last = page.entries[1];
+    const next = await two.reader.read({ since: last?.at, after: last?.transferId, limit: 1_000 });
+    expect([next.entries.length, next.more]).toEqual([1, false]);
+  });
+
+  it('comes in pages that fit an answer, and goes on where many have one moment', async () => {
+    const at = new Date('2099-01-01T00:00:00Z');
+    const memo = 'x'.repeat(100_000);
+    const ids = Array.from({ length: 20 }, (_, n) => `pay:page-${String(n).padStart(2, '0')}`);
+    const leg = { account: 'wallet:page', lane: 0, total: 1n, dayTotal: 0n, monthTotal: 0n, frozen: false, tier: 0, prev: '' };
+    await two.transfers.collection.insertMany(
+      ids.map((_id, n) => ({
+        _id,
+        kind: 'payment',
+        currency: 'KES',
+        amount: 1n,
+        cause: 'SM1',
+        memo,
+        at,
+        hash: '',
+        debit: { ...leg, seq: n + 1 },
+        credit: { ...leg, seq: n + 1 },
+      })) as never,
+    );
+    const seen: string[] = [];
+    let page = await two.reader.read({ since: at, limit: 1_000 });
+    for (;;) {
+      expect(Buffer.byteLength(JSON.stringify(encode(ReadLedger.response, page)))).toBeLessThan(1_000_000);
+      seen.push(...page.entries.map(({ transferId }) => transferId));
+      if (!page.more) break;
+      page = await two.reader.read({ since: at, after: page.entries.at(-1)?.transferId, limit: 1_000 });
+    }
+    expect(seen).toEqual(ids);
+    await two.transfers.collection.deleteMany({ _id: { $in: ids } } as never);
   });
 });

@@ -37,9 +37,10 @@ export const CarryOut = rpc({
   }),
   response: z.discriminatedUnion('result', [
     z.object({ result: z.literal('taken') }),
-    z.object({ result: z.literal('answer'), message: Message }),
+    /** `dropAt` is when the codes in it count no more. */
+    z.object({ result: z.literal('answer'), message: Message, dropAt: Moment.optional() }),
   ]),
 });
 
 /** The id of the event that answers an SMS which changed nothing; a code in its message is sealed for `code:<this id>`. */
-export const answerOf = (smsId: SmsId) => `${smsId}:answer`;
+export const answerEventOf = (smsId: SmsId) => `${smsId}:answer`;

@@ -182,9 +182,12 @@ export const ReadLedger = rpc({
   subject: 'wallet.ledger.read',
   by: 'wallet',
   from: ['admin', 'simulator'],
-  request: z.object({ since: Moment.optional(), limit: z.number().int().min(1).max(1000) }),
+  // `since` and `after` are of the last entry of the page before.
+  request: z.object({ since: Moment.optional(), after: TransferId.optional(), limit: z.number().int().min(1).max(1000) }),
   response: z.object({
     entries: z.array(LedgerEntry),
+    /** There are more after these: a page has at most `limit` entries, and not more bytes than fit an answer. */
+    more: z.boolean().default(false),
     owners: z.record(z.string(), z.object({ number: Msisdn, name: z.string() })),
   }),
 });

@@ -10,6 +10,7 @@ import {
   creditHead,
   debitChain,
   debitHead,
+  FEE_LANES,
   feeChain,
   feeHead,
   incomeChains,
@@ -62,16 +63,18 @@ export class Collection implements LedgerSource {
     return this.documents.filter((document) => document.kind !== 'refused');
   }
 
-  newestOf({ side, account }: Chain): PostedTransfer | undefined {
-    return this.posted().findLast((transfer) => transfer[side]?.account === account);
+  newestOf({ side, account, lane }: Chain): PostedTransfer | undefined {
+    return this.posted().findLast(
+      (transfer) => transfer[side]?.account === account && (side === 'debit' || transfer[side]?.lane === lane),
+    );
   }
 
   headsFor({ from, to, currency }: Pick<Order, 'from' | 'to' | 'currency'>): Heads {
-    const fees = `fees:${currency}` as AccountId;
+    const fees = feeChain(`fees:${currency}` as AccountId, this.documents.length % FEE_LANES);
     return {
       debit: debitHead(from, this.newestOf(debitChain(from))),
       credit: creditHead(to, this.newestOf(creditChain(to))),
-      fee: feeHead(fees, this.newestOf(feeChain(fees))),
+      fee: feeHead(fees, this.newestOf(fees)),
       credits: incomeChains(from).reduce((sum, chain) => sum + totalOf(chain, this.newestOf(chain)), 0n),
     };
   }

@@ -89,12 +89,18 @@ export const debitChain = (account: AccountId): Chain => ({ side: 'debit', accou
 /** The chain in which an account is credited. */
 export const creditChain = (account: AccountId): Chain => ({ side: 'credit', account, lane: 0 });
 
-/** The chain in which an account collects fees. */
-export const feeChain = (account: AccountId): Chain => ({ side: 'fee', account, lane: 0 });
+/** Lanes in which fees are collected: payments spread over them, so that none waits for another because of its fee. */
+export const FEE_LANES = 16;
+
+/** One of the chains in which an account collects fees. */
+export const feeChain = (account: AccountId, lane: number): Chain => ({ side: 'fee', account, lane });
+
+/** All of them. */
+export const feeChains = (account: AccountId): Chain[] => Array.from({ length: FEE_LANES }, (_, lane) => feeChain(account, lane));
 
 /** All chains that add to an account's balance; only `fees:` accounts collect fees. */
 export function incomeChains(account: AccountId): Chain[] {
-  return account.startsWith('fees:') ? [creditChain(account), feeChain(account)] : [creditChain(account)];
+  return account.startsWith('fees:') ? [creditChain(account), ...feeChains(account)] : [creditChain(account)];
 }
 
 /** Where a chain stands: its newest leg, and of that leg's document what the next one needs. Before the first, all is zero. */
@@ -119,9 +125,9 @@ export function creditHead(account: AccountId, newest: PostedTransfer | undefine
   return newest ? headOf(newest.credit, newest) : { ...BEFORE_THE_FIRST, account, lane: 0, tier: 0 };
 }
 
-/** The head of an account's fee chain, from its newest document. */
-export function feeHead(account: AccountId, newest: PostedTransfer | undefined): Head<FeeLeg> {
-  return newest?.fee ? headOf(newest.fee, newest) : { ...BEFORE_THE_FIRST, account, lane: 0, amount: 0n };
+/** The head of one of an account's fee chains, from its newest document. */
+export function feeHead({ account, lane }: Chain, newest: PostedTransfer | undefined): Head<FeeLeg> {
+  return newest?.fee ? headOf(newest.fee, newest) : { ...BEFORE_THE_FIRST, account, lane, amount: 0n };
 }
 
 function headOf<Leg>(leg: Leg, { at, hash, currency }: PostedTransfer): Head<Leg> {

@@ -48,7 +48,7 @@ export class DataKeys {
   }
 
   /** Throws if the key is not in `DATA_KEYS`, the context differs or a bit was changed. */
-  open(sealed: Sealed, context: string): Secret {
+  unseal(sealed: Sealed, context: string): Secret {
     const [id, text = ''] = sealed.split('.');
     const entry = this.#ring.find((candidate) => candidate.id === id);
     if (!entry) throw new Error(`DATA_KEYS has no key ${id}`);

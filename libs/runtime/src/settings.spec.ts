@@ -49,6 +49,12 @@ describe('settings', () => {
     expect(problemsOf({ ...good, DATA_KEYS: path })).toEqual([expect.stringMatching(message)]);
   });
 
+  it('have keys in the order in which they are written, whatever their ids look like', () => {
+    const path = file('order.json', JSON.stringify({ x: 1 }).replace('"x":1', `"2": "${KEY}", "k": "${KEY}", "1": "${KEY}"`));
+    const read = readSettings(schema, { ...good, DATA_KEYS: path });
+    expect('settings' in read && read.settings.DATA_KEYS.map(({ id }) => id)).toEqual(['2', 'k', '1']);
+  });
+
   it('of production take no development secret, and no NATS without a credential and TLS', () => {
     const development = {
       ...good,

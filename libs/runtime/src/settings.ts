@@ -58,19 +58,24 @@ export const keyFile = z
       return z.NEVER;
     };
     let json: unknown;
+    let text = '';
     try {
-      json = JSON.parse(readFileSync(path, 'utf8'));
+      text = readFileSync(path, 'utf8');
+      json = JSON.parse(text);
     } catch (error) {
       return fail(`cannot read the key file ${path}: ${error instanceof SyntaxError ? 'not JSON' : (error as Error).message}`);
     }
     const keys = Keys.safeParse(json);
     if (!keys.success) return fail(`the key file ${path} must be JSON: {"<id>": "<base64 of 32 bytes>"}`);
-    const ring = Object.entries(keys.data).map(([id, key]) => ({ id, key }));
+    const ring = idsIn(text).flatMap((id) => (keys.data[id] ? [{ id, key: keys.data[id] }] : []));
     if (ring.length === 0) return fail(`the key file ${path} holds no key`);
     const short = ring.find(({ key }) => key.symmetricKeySize !== 32);
     if (short) return fail(`key ${short.id} in ${path} must have 32 bytes, got ${short.key.symmetricKeySize}`);
     return ring;
   });
+
+/** The ids in the order in which they are written, which an object does not keep where they look like integers. Ids and values hold no quotes. */
+const idsIn = (text: string) => [...new Set(Array.from(text.matchAll(/"([\w-]+)"\s*:/g), ([, id = '']) => id))];
 
 const isKeyRing = (value: unknown): value is KeyRing =>
   Array.isArray(value) && value.every((entry) => entry && entry.key instanceof KeyObject);

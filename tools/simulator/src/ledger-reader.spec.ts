@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type LedgerEntry, ReadLedger, type RequestOf } from '#libs/contracts';
+import { type LedgerEntry, ReadLedger, type RequestOf, type ResponseOf } from '#libs/contracts';
 import { type NatsServer, startNats } from '#libs/dev-servers';
 import { NatsLink, RpcServer } from '#libs/messaging';
 import { log, Metrics, realHost } from '#libs/runtime';
@@ -35,10 +35,13 @@ describe('the reader of the ledger', () => {
     fails = () => false;
     wallet = new NatsLink('wallet', { NATS_URL: nats.url });
     server = new RpcServer(wallet, 'wallet', realHost, new Metrics(realHost));
-    const answer = async (request: RequestOf<typeof ReadLedger>): Promise<LedgerPart> => {
+    const answer = async (request: RequestOf<typeof ReadLedger>): Promise<ResponseOf<typeof ReadLedger>> => {
       if (fails(request)) throw new Error('the ledger cannot be read');
-      const { since = new Date(0), limit } = request;
-      return { entries: ledger.filter(({ at }) => at >= since).slice(0, limit), owners: OWNERS };
+      const { since = new Date(0), after = '', limit } = request;
+      const left = ledger
+        .toSorted((one, other) => one.at.getTime() - other.at.getTime() || (one.transferId < other.transferId ? -1 : 1))
+        .filter(({ at, transferId }) => at > since || (at.getTime() === since.getTime() && transferId > after));
+      return { entries: left.slice(0, limit), owners: OWNERS, more: left.length > limit };
     };
     server.addHandler(ReadLedger.subject, answer, false, { contract: ReadLedger });
     server.listen(() => undefined);
@@ -68,7 +71,7 @@ describe('the reader of the ledger', () => {
 
   it('tells again what it read before the wallet failed half-way', async () => {
     ledger = Array.from({ length: LIMIT + 1 }, (_, n) => refusedAt(20_000 + n));
-    fails = ({ since }) => (since?.getTime() ?? 0) > 0;
+    fails = ({ after }) => after !== undefined;
     await expect(reader.read()).rejects.toThrow('The wallet does not answer, or not with its ledger: its log says why.');
     expect(reader.all.entries).toEqual([]);
     fails = () => false;

@@ -7,7 +7,7 @@ const LIMIT = 1000;
 const LOOK_BACK_MS = 10_000;
 
 /** A part of the ledger, as the wallet answers it. */
-export type LedgerPart = ResponseOf<typeof ReadLedger>;
+export type LedgerPart = Omit<ResponseOf<typeof ReadLedger>, 'more'>;
 
 /** Follows the ledger by the wallet's read contract. */
 export class LedgerReader {
@@ -39,14 +39,15 @@ export class LedgerReader {
     const fresh = new Map<TransferId, LedgerEntry>();
     const freshOwners: LedgerPart['owners'] = {};
     let newestAt = this.#newestAt;
-    for (let since = Math.max(newestAt - LOOK_BACK_MS, 0); ;) {
-      const { entries, owners } = await this.#ask(new Date(since));
+    let from: { since: Date; after?: TransferId } = { since: new Date(Math.max(newestAt - LOOK_BACK_MS, 0)) };
+    for (;;) {
+      const { entries, owners, more } = await this.#ask(from);
       for (const entry of entries) if (!this.#entries.has(entry.transferId)) fresh.set(entry.transferId, entry);
       Object.assign(freshOwners, owners);
-      const lastAt = entries.at(-1)?.at.getTime() ?? since;
-      newestAt = Math.max(newestAt, lastAt);
-      if (entries.length < LIMIT || lastAt === since) break;
-      since = lastAt;
+      const last = entries.at(-1);
+      if (last) newestAt = Math.max(newestAt, last.at.getTime());
+      if (!more || !last) break;
+      from = { since: last.at, after: last.transferId };
     }
     // Only now: of a read that fails half-way nothing counts as told.
     for (const [id, entry] of fresh) this.#entries.set(id, entry);
@@ -59,9 +60,9 @@ export class LedgerReader {
     await this.#link.close();
   }
 
-  async #ask(since: Date): Promise<LedgerPart> {
+  async #ask(from: { since: Date; after?: TransferId }): Promise<ResponseOf<typeof ReadLedger>> {
     try {
-      return await this.#services.ask(ReadLedger, { since, limit: LIMIT });
+      return await this.#services.ask(ReadLedger, { ...from, limit: LIMIT });
     } catch (error) {
       const problem = this.#services.connected
         ? 'The wallet does not answer, or not with its ledger: its log says why.'

@@ -1,34 +1,43 @@
 import { createSecretKey } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { codeOf, freeN } from './code.ts';
+import { codeOf, type Waiting, withFreeCode } from './code.ts';
 
 const KEY = createSecretKey(Buffer.alloc(32, 7));
+const OTHER_KEY = createSecretKey(Buffer.alloc(32, 8));
+const thing = (id: string, codeN = 0, codeDigits: Waiting['codeDigits'] = 6): Waiting => ({ id, codeN, codeDigits });
 
 describe('a code', () => {
   it('is six digits, or nine, and the same each time it is computed', () => {
     fc.assert(
       fc.property(fc.string(), fc.nat(), (id, n) => {
-        expect(codeOf(KEY, id, n, 6)).toMatch(/^\d{6}$/);
-        expect(codeOf(KEY, id, n, 9)).toMatch(/^\d{9}$/);
-        expect(codeOf(KEY, id, n, 6)).toBe(codeOf(KEY, id, n, 6));
+        expect(codeOf(KEY, thing(id, n))).toMatch(/^\d{6}$/);
+        expect(codeOf(KEY, thing(id, n, 9))).toMatch(/^\d{9}$/);
+        expect(codeOf(KEY, thing(id, n))).toBe(codeOf(KEY, thing(id, n)));
       }),
     );
   });
 
   it('depends on the key, the thing and n', () => {
     const codes = [
-      codeOf(KEY, 'SM1', 0, 6),
-      codeOf(KEY, 'SM1', 1, 6),
-      codeOf(KEY, 'SM2', 0, 6),
-      codeOf(createSecretKey(Buffer.alloc(32, 8)), 'SM1', 0, 6),
+      codeOf(KEY, thing('SM1')),
+      codeOf(KEY, thing('SM1', 1)),
+      codeOf(KEY, thing('SM2')),
+      codeOf(OTHER_KEY, thing('SM1')),
     ];
     expect(new Set(codes).size).toBe(4);
   });
 
+  it('of nine digits says nothing of the one of six', () => {
+    const same = Array.from({ length: 1_000 }, (_, n) => n).filter((n) =>
+      codeOf(KEY, thing('SM1', n, 9)).endsWith(codeOf(KEY, thing('SM1', n))),
+    );
+    expect(same.length).toBeLessThan(3);
+  });
+
   it('steps aside for another one of the same person', () => {
-    const taken = new Set([codeOf(KEY, 'SM1', 0, 6), codeOf(KEY, 'SM1', 1, 6)]);
-    expect(freeN(KEY, 'SM1', 6, taken)).toBe(2);
-    expect(freeN(KEY, 'SM1', 6, new Set())).toBe(0);
+    const taken = new Set([codeOf(KEY, thing('SM1')), codeOf(KEY, thing('SM1', 1))]);
+    expect(withFreeCode(KEY, { id: 'SM1', codeDigits: 6 as const }, taken).codeN).toBe(2);
+    expect(withFreeCode(KEY, { id: 'SM1', codeDigits: 6 as const }, new Set()).codeN).toBe(0);
   });
 });

@@ -35,10 +35,12 @@ export interface Terms {
   endsAt: Date;
   /** The timer asks the ledger to refuse only now, so that a code that counts is understood first. */
   refuseAt: Date;
-  /** `n` of the code `HMAC(CODE_KEY, id ‖ n)`. */
+  /** What its code is computed of (`Waiting`). */
   codeN: number;
   /** 6; raised to 9 while the payer's codes are being guessed. */
   codeDigits: CodeDigits;
+  /** The id of the key of which its code is computed. */
+  codeKey?: string;
   /** The right code came in time, and the ledger could not be asked yet: then the timer asks it to pay. */
   confirmedBy?: Cause;
 }
@@ -198,6 +200,7 @@ export function termsOf(payment: Payment): Terms {
     refuseAt,
     codeN,
     codeDigits,
+    codeKey,
   } = payment;
   return {
     id,
@@ -216,6 +219,7 @@ export function termsOf(payment: Payment): Terms {
     refuseAt,
     codeN,
     codeDigits,
+    ...(codeKey === undefined ? {} : { codeKey }),
   };
 }
 

@@ -1,0 +1,97 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { type OpenRefusal, type PaymentCommand, type PaymentId, QuoteTransfer, type Ref } from '#libs/contracts';
+import { RpcClient } from '#libs/messaging';
+import { OtherIndexTaken } from '#libs/mongo';
+import { Clock, SETTINGS } from '#libs/nest-service';
+import { Host } from '#libs/runtime';
+import { CodesService } from './codes.service.ts';
+import type { Asked } from './commands.service.ts';
+import { refusalOfOpening, slotsOf } from './domain/opening.ts';
+import { type NotOpened, opened, type Terms } from './domain/payment.ts';
+import { PaymentsService } from './payments.service.ts';
+import type { Settings } from './settings.ts';
+
+const REFS_MAX = 20;
+const MINUTE_MS = 60_000;
+
+/** Begins payments and requests: what they would cost, whether they can be, and a place and a code for them. */
+@Injectable()
+export class OpeningsService {
+  constructor(
+    private readonly payments: PaymentsService,
+    private readonly codes: CodesService,
+    private readonly rpc: RpcClient,
+    private readonly clock: Clock,
+    private readonly host: Host,
+    @Inject(SETTINGS) private readonly settings: Settings,
+  ) {}
+
+  /** Stores what an SMS opens, or why it cannot be opened; the same SMS again changes nothing. Its people are told from there. */
+  async begin(asked: Asked, command: Extract<PaymentCommand, { type: 'pay' | 'request' }>): Promise<void> {
+    const { smsId, from, language } = asked;
+    const [payer, payee] = command.type === 'pay' ? [from, command.to] : [command.to, from];
+    const [quote, mine] = await Promise.all([
+      this.rpc.ask(QuoteTransfer, { payer, payee, amount: command.amount }),
+      this.payments.withCodesOf(payer),
+    ]);
+    const id = smsId as string as PaymentId;
+    const reason = refusalOfOpening(command, from, quote);
+    const openedAt = this.clock.now();
+    const refuse = (why: OpenRefusal): Promise<void> => {
+      const other = command.type === 'pay' ? quote.payee : quote.payer;
+      const own = command.type === 'pay' ? quote.payer : quote.payee;
+      const notOpened: NotOpened = {
+        id,
+        state: 'not_opened',
+        origin: command.type,
+        opener: { number: from, language, ...(own ? { link: own.link } : {}) },
+        other: { number: command.to, name: other?.name ?? '' },
+        amount: command.amount,
+        fee: quote.fee,
+        balance: command.type === 'pay' ? quote.payerBalance : 0n,
+        currency: quote.currency,
+        reason: why,
+        openedAt,
+      };
+      return this.payments.insert(notOpened, ['not_opened']);
+    };
+    if (reason || !quote.payer || !quote.payee) return refuse(reason ?? 'no_wallet');
+
+    const lifeMs = command.type === 'pay' ? this.settings.CODE_MINUTES * MINUTE_MS : this.settings.REQUEST_HOURS * 60 * MINUTE_MS;
+    const codeMs = this.settings.CODE_MINUTES * MINUTE_MS;
+    const terms: Omit<Terms, 'ref'> = {
+      id,
+      origin: command.type,
+      way: 'direct',
+      payer: quote.payer,
+      payee: quote.payee,
+      amount: command.amount,
+      fee: quote.fee,
+      currency: quote.currency,
+      memo: command.memo,
+      openedAt,
+      dropAt: new Date(openedAt.getTime() + lifeMs),
+      endsAt: new Date(openedAt.getTime() + lifeMs + codeMs),
+      refuseAt: new Date(openedAt.getTime() + lifeMs + 2 * codeMs),
+      ...(await this.codes.forNew(
+        id,
+        payer,
+        mine.filter((other) => other.id !== id),
+      )),
+    };
+    const slots = slotsOf(payer, command.type).filter((slot) => !mine.some((other) => other.slot === slot && other.id !== id));
+    for (let draw = 0; draw < REFS_MAX; draw++) {
+      const [slot] = slots;
+      if (slot === undefined) return refuse('too_many_open');
+      const first = opened({ ...terms, ref: this.host.randomBytes(4).readUInt32BE() as Ref });
+      try {
+        await this.payments.insert(first.payment, first.untold, slot);
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof OtherIndexTaken)) throw error;
+        if (error.isOf('slot')) slots.shift();
+      }
+    }
+    throw new Error(`no free reference in ${REFS_MAX} draws`);
+  }
+}
