@@ -188,6 +188,12 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [['hasTicket || payment.codeDigits === 9 || !isOpen(payment)', 'true']],
   },
   {
+    name: 'list-without-an-index',
+    bug: 'what a person asked for is found by a walk over all payments',
+    file: 'apps/transactions/src/payment.schema',
+    changes: [['.index({ asker: 1, endsAt: 1 }, { sparse: true })', '']],
+  },
+  {
     name: 'expired-by-the-wall-clock',
     bug: 'a wall clock that jumps expires what is fresh',
     file: 'libs/nest-service/src/clock',

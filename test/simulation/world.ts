@@ -39,6 +39,7 @@ const RESTART_MS = 1_000;
 /** What is under way for so long after all faults have ended is stuck. */
 const PATIENCE_MS = 4 * 60_000;
 /** Longer than anything stays open. */
+const SCRAPE_MS = 5_000;
 const LIFE_MS = 15 * 60_000;
 const LOOK_MS = 1_000;
 const OVERTAKEN_BY_MS = 60_000;
@@ -178,6 +179,10 @@ export class World {
     const look = () => {
       if (!this.#well()) this.#scheduler.stop();
     };
+    this.#mongo.onUnserved((what) => {
+      this.#model.broken.push(`index: no declared index serves ${what}`);
+      look();
+    });
     this.#mongo.onCommit((database, collection, ...change) => {
       const [before, after] = change as unknown as [Stored | undefined, Stored | undefined];
       const documents = this.#committed.get(`${database}.${collection}`) ?? new Map<string, Stored>();
@@ -458,6 +463,13 @@ export class World {
       process.untrap();
       process.resume();
     }
+    this.#scheduler.after(SCRAPE_MS, () => this.#scrape());
+  }
+
+  /** Prometheus asks everybody once: what they read for it is read as it says. */
+  #scrape(): void {
+    const request = { method: 'GET', url: '/metrics', headers: {}, body: '' };
+    for (const { running, process } of this.#places) if (running && process?.alive) void putIn(running.app, request);
   }
 
   #documents(service: keyof typeof DATABASES, collection: string): readonly Stored[] {

@@ -10,6 +10,7 @@ import { OutboxText } from './outbox.schema.ts';
 
 /** As many are moved by one question. */
 const AT_ONCE = 200;
+const COUNTED_MAX = 10_000;
 /** By what operators name them. */
 const ID: Record<LetterBox, string> = { inbox: '_id', outbox: 'callbackId' };
 /** Texts that the provider refused for good. */
@@ -34,15 +35,22 @@ export class DeadLettersService {
   }
 
   private async count(): Promise<Record<LetterBox | 'refused', number>> {
-    const dead = { 'dead.at': { $exists: true } };
+    const [inbox, outbox] = await Promise.all([this.countByState('inbox'), this.countByState('outbox')]);
+    const all = (counts: Map<string, number>) => [...counts.values()].reduce((sum, count) => sum + count, 0);
     // A number that is gone, or a person who wants no texts: nothing that an operator could mend.
-    const refused = { ...dead, state: 'failed' };
-    const [inbox, outbox, never] = await Promise.all([
-      this.boxes.inbox.countDocuments(dead),
-      this.boxes.outbox.countDocuments(dead),
-      this.boxes.outbox.countDocuments(refused),
+    const refused = outbox.get('failed') ?? 0;
+    return { inbox: all(inbox), outbox: all(outbox) - refused, refused };
+  }
+
+  /** Of the newest: of more than that nobody needs the number. */
+  private async countByState(box: LetterBox): Promise<Map<string, number>> {
+    const counts = await this.boxes[box].aggregate<{ _id: string | null; count: number }>([
+      { $match: { 'dead.at': { $exists: true } } },
+      { $sort: { 'dead.at': -1 } },
+      { $limit: COUNTED_MAX },
+      { $group: { _id: '$state', count: { $sum: 1 } } },
     ]);
-    return { inbox, outbox: outbox - never, refused: never };
+    return new Map(counts.map(({ _id, count }) => [_id ?? '', Number(count)]));
   }
 
   async list({ since, skip, limit, ...which }: RequestOf<typeof ListDeadLetters>): Promise<ResponseOf<typeof ListDeadLetters>> {

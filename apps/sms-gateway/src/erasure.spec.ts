@@ -5,7 +5,7 @@ import { type MongoServer, startMongo } from '#libs/dev-servers';
 import { Clock } from '#libs/nest-service';
 import { Lifecycle, Metrics, realHost } from '#libs/runtime';
 import mongoose, { type Connection } from 'mongoose';
-import { ErasureService } from './erasure.service.ts';
+import { ErasureService, eraseAtOf } from './erasure.service.ts';
 import { InboxMessage, InboxSchema } from './inbox.schema.ts';
 import { OutboxSchema, OutboxText } from './outbox.schema.ts';
 
@@ -27,15 +27,32 @@ it('erases texts after 30 days, and never an id or what is still open', async ()
   const day = (n: number) => new Date(Date.UTC(2026, 0, n));
   const sms = { from: '+254712000001', to: '+254700000001', text: 'k.x' as Sealed, media: 0, tries: 0 };
   await inbox.insertMany([
-    { ...sms, _id: 'old' as SmsId, recordedAt: day(1), outcome: 'pay' },
-    { ...sms, _id: 'open' as SmsId, recordedAt: day(1), nextTryAt: day(1) },
-    { ...sms, _id: 'new' as SmsId, recordedAt: day(2), outcome: 'pay' },
+    { ...sms, _id: 'old' as SmsId, recordedAt: day(1), outcome: 'pay', eraseAt: eraseAtOf(day(1)) },
+    { ...sms, _id: 'old, of 0.2.0' as SmsId, recordedAt: day(1), outcome: 'pay' },
+    { ...sms, _id: 'open' as SmsId, recordedAt: day(1), nextTryAt: day(1), eraseAt: eraseAtOf(day(1)) },
+    { ...sms, _id: 'new' as SmsId, recordedAt: day(2), outcome: 'pay', eraseAt: eraseAtOf(day(2)) },
+    { ...sms, _id: 'new, of 0.2.0' as SmsId, recordedAt: day(2), outcome: 'pay' },
   ]);
 
-  await new ErasureService(inbox, outbox, new Lifecycle(realHost), new Clock(realHost, new Metrics(realHost))).erase(
-    new Date(day(31).getTime() + 1),
-  );
-
-  const left = await inbox.find().lean<InboxMessage[]>();
-  expect(Object.fromEntries(left.map(({ _id, text }) => [_id, text]))).toEqual({ old: undefined, open: 'k.x', new: 'k.x' });
+  const erasure = new ErasureService(inbox, outbox, new Lifecycle(realHost), new Clock(realHost, new Metrics(realHost)));
+  const textsAfter = async (now: Date) => {
+    await erasure.erase(now);
+    return Object.fromEntries((await inbox.find().lean<InboxMessage[]>()).map(({ _id, text }) => [_id, text]));
+  };
+  expect(await textsAfter(new Date(day(31).getTime() + 1))).toEqual({
+    old: undefined,
+    'old, of 0.2.0': undefined,
+    open: 'k.x',
+    new: 'k.x',
+    'new, of 0.2.0': 'k.x',
+  });
+  // What was open is looked at again a day later.
+  await inbox.updateOne({ _id: 'open' as SmsId }, { $unset: { nextTryAt: 1 }, $set: { outcome: 'pay' } });
+  expect(await textsAfter(new Date(day(33).getTime()))).toEqual({
+    old: undefined,
+    'old, of 0.2.0': undefined,
+    open: undefined,
+    new: undefined,
+    'new, of 0.2.0': undefined,
+  });
 });

@@ -20,6 +20,7 @@ import { Clock, SETTINGS } from '#libs/nest-service';
 import type { Model } from 'mongoose';
 import { parse, type Parsed } from './domain/grammar.ts';
 import { senderOf } from './domain/sender.ts';
+import { eraseAtOf } from './erasure.service.ts';
 import { InboxMessage } from './inbox.schema.ts';
 import { NumbersService } from './numbers.service.ts';
 import type { Settings } from './settings.ts';
@@ -96,6 +97,7 @@ export class InboundService implements OnModuleInit {
           text: this.dataKeys.seal(new Secret(body), `inbox:${smsId}`),
           media,
           recordedAt,
+          eraseAt: eraseAtOf(recordedAt),
           ...first,
           tries: 0,
           traceparent: traceparent(),

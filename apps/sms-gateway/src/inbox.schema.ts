@@ -17,6 +17,8 @@ export class InboxMessage implements Driven {
   @Prop({ type: String }) outcome?: string;
   @Prop({ type: Date }) nextTryAt?: Date;
   @Prop({ type: String }) claim?: string;
+  /** When its text is erased; absent when it was. */
+  @Prop({ type: Date }) eraseAt?: Date;
   @Prop({ type: Number, required: true }) tries!: number;
   @Prop({ type: Number }) waits?: number;
   @Prop({ type: Date }) failingSince?: Date;
@@ -27,5 +29,6 @@ export class InboxMessage implements Driven {
 export const InboxSchema = SchemaFactory.createForClass(InboxMessage)
   .index({ nextTryAt: 1 }, { sparse: true })
   .index({ 'dead.at': 1 }, { sparse: true })
+  .index({ eraseAt: 1 }, { sparse: true })
   .index({ from: 1, recordedAt: 1 })
   .index({ recordedAt: 1 });

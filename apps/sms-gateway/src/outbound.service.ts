@@ -7,6 +7,7 @@ import { insertOrRead, isDuplicateKey } from '#libs/mongo';
 import { Clock, SETTINGS } from '#libs/nest-service';
 import type { Model } from 'mongoose';
 import { isEnd, stateOfReport, statesBefore, type TextState } from './domain/delivery.ts';
+import { eraseAtOf } from './erasure.service.ts';
 import { InboxMessage } from './inbox.schema.ts';
 import { OutboxText } from './outbox.schema.ts';
 import { type SendResult, TEXTS_AT_ONCE, Twilio } from './providers/twilio.ts';
@@ -83,7 +84,15 @@ export class OutboundService implements OnModuleInit {
     crashPoint('gateway: before a text is stored');
     const sender = from ?? (await this.numberFor(text.to));
     const createdAt = this.clock.now();
-    const document = { ...text, _id: id, from: sender, createdAt, tries: 0, traceparent: traceparent() };
+    const document = {
+      ...text,
+      _id: id,
+      from: sender,
+      createdAt,
+      eraseAt: eraseAtOf(createdAt),
+      tries: 0,
+      traceparent: traceparent(),
+    };
     let isSentNow = false;
     const store = async (first: FirstTry) => {
       // What is sent at once is stored together with its first try.

@@ -28,6 +28,8 @@ export class OutboxText implements Driven {
   @Prop({ type: Number }) errorCode?: number;
   @Prop({ type: Date }) nextTryAt?: Date;
   @Prop({ type: String }) claim?: string;
+  /** When its text is erased; absent when it was. */
+  @Prop({ type: Date }) eraseAt?: Date;
   @Prop({ type: Number, required: true }) tries!: number;
   @Prop({ type: Number }) waits?: number;
   @Prop({ type: Date }) failingSince?: Date;
@@ -40,4 +42,5 @@ export const OutboxSchema = SchemaFactory.createForClass(OutboxText)
   .index({ sid: 1 }, { unique: true, sparse: true })
   .index({ nextTryAt: 1 }, { sparse: true })
   .index({ 'dead.at': 1 }, { sparse: true })
+  .index({ eraseAt: 1 }, { sparse: true })
   .index({ createdAt: 1 });

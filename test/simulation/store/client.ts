@@ -238,10 +238,11 @@ export class SimulatedCollection {
     return commands.find(what, this.namespace, query);
   }
 
-  async countDocuments(filter: object = {}, options: object = {}): Promise<number> {
-    knownOptions(this.client, 'countDocuments', options, []);
+  async countDocuments(filter: object = {}, options: { limit?: number } = {}): Promise<number> {
+    knownOptions(this.client, 'countDocuments', options, ['limit']);
     const query = this.client.wire(filter);
-    return (await this.client.execute(commands.count(this.#what('countDocuments', query), this.namespace, query))).n;
+    const { n } = await this.client.execute(commands.count(this.#what('countDocuments', query), this.namespace, query));
+    return Math.min(n, options.limit ?? Infinity);
   }
 
   aggregate(pipeline: readonly object[] = [], options: object = {}): SimulatedCursor {

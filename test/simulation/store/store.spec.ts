@@ -554,6 +554,7 @@ describe.each([
     holds('one of those that match', async () => {
       expect(await things.updateOne({ kind: 'x' }, { $set: { count: 9 } })).toMatchObject({ matchedCount: 1, modifiedCount: 1 });
       expect(await raw.countDocuments({ count: 9 })).toBe(1);
+      expect(await raw.countDocuments({}, { limit: 1 })).toBe(1);
       expect(await things.updateOne({ kind: 'none' }, { $set: { count: 9 } })).toMatchObject({
         matchedCount: 0,
         modifiedCount: 0,
