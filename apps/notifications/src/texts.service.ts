@@ -28,7 +28,7 @@ export class TextsService {
   }
 
   private textOf(event: Event): QueuedText {
-    const { id: eventId, to, currency, dropAt, sendFrom, message } = event;
+    const { id: eventId, to, currency, dropAt, sendFrom, message, answers } = event;
     const id = `${eventId}:${to.number}`;
     const text = renderText(message, to.language, currency, (code) => this.dataKeys.unseal(code, `code:${eventId}`).reveal());
     return {
@@ -36,6 +36,7 @@ export class TextsService {
       to: to.number,
       language: to.language,
       text: this.dataKeys.seal(new Secret(text), `text:${id}`),
+      told: { message, currency, ...(answers ? { answers } : {}) },
       carriesCode: dropAt !== undefined,
       ...(to.link ? { link: to.link } : {}),
       ...(sendFrom ? { from: sendFrom } : {}),

@@ -67,7 +67,8 @@ export class ErasureService implements OnModuleInit {
         found = due.length;
         const closed = { _id: { $in: due.filter(({ nextTryAt }) => !nextTryAt).map(({ _id }) => _id) } };
         const open = { _id: { $in: due.filter(({ nextTryAt }) => nextTryAt).map(({ _id }) => _id) } };
-        erased += (await model.updateMany(closed, { $unset: { text: 1, eraseAt: 1 } } as UpdateQuery<Erasable>)).modifiedCount;
+        erased += (await model.updateMany(closed, { $unset: { text: 1, told: 1, eraseAt: 1 } } as UpdateQuery<Erasable>))
+          .modifiedCount;
         await model.updateMany(open, { $set: { eraseAt: new Date(now.getTime() + DAY_MS) } } as UpdateQuery<Erasable>);
       }
       if (erased > 0) log.info({ box: name, erased }, 'old texts erased');

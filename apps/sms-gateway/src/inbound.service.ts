@@ -130,6 +130,7 @@ export class InboundService implements OnModuleInit {
             currency: this.settings.CURRENCY,
             ...this.sendFrom(sms),
             ...(dropAt ? { dropAt } : {}),
+            answers: sms._id,
             message,
           },
         ],

@@ -1,11 +1,12 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
-import type { QueuedText, QueueTexts, ResponseOf } from '#libs/contracts';
+import { QueuedText, type QueueTexts, type ResponseOf } from '#libs/contracts';
 import { claimOf, type FirstTry, Redrive } from '#libs/redrive';
-import { crashPoint, DataKeys, Host, Lifecycle, log, masked, Metrics, span, SpanKind, traceparent } from '#libs/runtime';
+import { crashPoint, DataKeys, Host, Lifecycle, log, masked, Metrics, span, SpanKind, traceparent, Secret } from '#libs/runtime';
 import { insertOrRead, isDuplicateKey } from '#libs/mongo';
 import { Clock, SETTINGS } from '#libs/nest-service';
 import type { Model } from 'mongoose';
+import { encode } from 'zod';
 import { isEnd, stateOfReport, statesBefore, type TextState } from './domain/delivery.ts';
 import { eraseAtOf } from './erasure.service.ts';
 import { InboxMessage } from './inbox.schema.ts';
@@ -23,6 +24,8 @@ const SETTLE_MS = 30_000;
 const POST_WITHIN_MS = 15_000;
 /** Longer than asking the provider's list takes. */
 const LEASE_MS = 15_000;
+
+const Told = QueuedText.shape.told.unwrap();
 
 const settledBy = (began: Date) => new Date(began.getTime() + SETTLE_MS);
 const isOver = (dropAt: Date | undefined, now: Date) => dropAt !== undefined && dropAt <= now;
@@ -80,12 +83,13 @@ export class OutboundService implements OnModuleInit {
     return {};
   }
 
-  private async queueOne({ id, from, ...text }: QueuedText): Promise<void> {
+  private async queueOne({ id, from, told, ...text }: QueuedText): Promise<void> {
     crashPoint('gateway: before a text is stored');
     const sender = from ?? (await this.numberFor(text.to));
     const createdAt = this.clock.now();
     const document = {
       ...text,
+      ...(told ? { told: this.dataKeys.seal(new Secret(JSON.stringify(encode(Told, told))), `told:${id}`) } : {}),
       _id: id,
       from: sender,
       createdAt,

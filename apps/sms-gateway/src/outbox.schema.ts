@@ -15,6 +15,8 @@ export class OutboxText implements Driven {
   @Prop({ type: String, required: true }) from!: string;
   /** Sealed for `text:<_id>`. Absent after its time. */
   @Prop({ type: String }) text?: Sealed;
+  /** What it says (`QueuedText.told`, as JSON), sealed for `told:<_id>`, for phones that read more than texts. Absent after its time. */
+  @Prop({ type: String }) told?: Sealed;
   @Prop({ type: Boolean, required: true }) carriesCode!: boolean;
   @Prop({ type: Date }) dropAt?: Date;
   @Prop({ type: Date, required: true }) createdAt!: Date;

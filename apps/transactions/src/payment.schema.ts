@@ -55,6 +55,7 @@ export class PaymentRecord {
   @Prop({ type: String }) asker?: Msisdn;
   @Prop({ type: BigInt }) payerBalance?: bigint;
   @Prop({ type: BigInt }) payeeBalance?: bigint;
+  @Prop({ type: Date }) paidAt?: Date;
   @Prop({ type: String }) reason?: EndReason | OpenRefusal;
   @Prop({ type: String }) closedBy?: Cause;
 

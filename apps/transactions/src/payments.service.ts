@@ -236,12 +236,13 @@ export class PaymentsService implements OnModuleInit {
 
   private askLedger(payment: Payment, question: Question): Promise<TransferAnswer> {
     const transferId = payOf(payment.id);
+    const payer = walletAccount(payment.payer.walletId);
     if (question.type === 'refuse_transfer')
-      return this.rpc.ask(RefuseTransfer, { transferId, reason: question.reason, cause: question.cause });
+      return this.rpc.ask(RefuseTransfer, { transferId, reason: question.reason, cause: question.cause, payer });
     return this.rpc.ask(MakeTransfer, {
       transferId,
       kind: 'payment',
-      from: walletAccount(payment.payer.walletId),
+      from: payer,
       to: walletAccount(payment.payee.walletId),
       amount: payment.amount,
       fee: payment.fee as MinorUnits,

@@ -40,7 +40,7 @@ describe('the ledger', () => {
   it('moves money once per id, whoever asks and however often', async () => {
     const [from, to] = [await funded(), newAccount()];
     const order = newOrder({ from, to, amount: minorUnits(60n), fee: minorUnits(3n) });
-    const made = { result: 'made', kind: 'payment', cause: 'SM1', payerBalance: 37n, payeeBalance: 60n };
+    const made = { result: 'made', kind: 'payment', cause: 'SM1', payerBalance: 37n, payeeBalance: 60n, at: expect.any(Date) };
     expect(await one.ledger.make(order)).toEqual(made);
     expect(await one.ledger.make(order)).toEqual(made);
     expect(await two.ledger.make({ ...order, cause: 'SM2' as Cause })).toEqual(made);
@@ -73,10 +73,14 @@ describe('the ledger', () => {
     const from = await funded();
     const order = newOrder({ from, to: newAccount(), amount: minorUnits(98n), fee: minorUnits(3n) });
     const refused = { result: 'refused', reason: 'insufficient_funds', cause: 'SM1' };
-    expect(await one.ledger.make(order)).toEqual(refused);
+    expect(await one.ledger.make(order)).toEqual({ ...refused, payerBalance: 100n });
     await one.ledger.make(newOrder({ to: from }));
-    expect(await two.ledger.make(order)).toEqual(refused);
+    expect(await two.ledger.make(order)).toEqual({ ...refused, payerBalance: 200n });
     expect(await two.ledger.refuse(order.transferId, 'expired', 'SM3' as Cause)).toEqual(refused);
+    expect(await two.ledger.refuse(order.transferId, 'expired', 'SM3' as Cause, from)).toEqual({
+      ...refused,
+      payerBalance: 200n,
+    });
   });
 
   it('answers a refusal of what was made with the transfer', async () => {
@@ -126,7 +130,7 @@ describe('the ledger', () => {
       const order = newOrder({ to: newAccount() });
       const [made, ...refused] = await Promise.all([
         one.ledger.make(order),
-        ...reasons.map((reason) => two.ledger.refuse(order.transferId, reason, 'timer:1' as Cause)),
+        ...reasons.map((reason) => two.ledger.refuse(order.transferId, reason, 'timer:1' as Cause, order.from)),
       ]);
       for (const answer of refused) expect(answer).toEqual(made);
       expect(await one.chains.balanceOf(order.to)).toBe(made?.result === 'made' ? 100n : 0n);
@@ -182,7 +186,8 @@ describe('the ledger', () => {
     const order = newOrder({ from: newAccount() });
     const refused = await one.ledger.make(order);
     expect(refused).toMatchObject({ result: 'refused', reason: 'insufficient_funds' });
-    expect(await two.ledger.make({ ...order, from: TREASURY, amount: minorUnits(7n) })).toEqual(refused);
+    const other = { ...order, from: TREASURY, amount: minorUnits(7n) };
+    expect(await two.ledger.make(other)).toEqual({ ...refused, payerBalance: await two.chains.balanceOf(TREASURY) });
   });
 
   it('works only on unique indexes', async () => {

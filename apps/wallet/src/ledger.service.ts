@@ -1,6 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
-import { type Cause, feesAccount, type RefusalReason, type TransferAnswer, type TransferId } from '#libs/contracts';
+import {
+  type AccountId,
+  type Cause,
+  feesAccount,
+  type RefusalReason,
+  type TransferAnswer,
+  type TransferId,
+} from '#libs/contracts';
 import {
   type Chain,
   chainName,
@@ -60,13 +67,13 @@ export class LedgerService {
       throw new Error(`transfer ${order.transferId} is in ${order.currency}, the ledger in ${this.settings.CURRENCY}`);
     }
     const stored = (await this.find(order.transferId)) ?? (await this.#takeTurn(order));
-    return isOf(order, stored) ? this.answerOf(stored) : { result: 'id_taken', cause: stored.cause };
+    return isOf(order, stored) ? this.answerOf(stored, order.from) : { result: 'id_taken', cause: stored.cause };
   }
 
   /** Says that a transfer will never be made, unless it was. */
-  async refuse(transferId: TransferId, reason: RefusalReason, cause: Cause): Promise<TransferAnswer> {
+  async refuse(transferId: TransferId, reason: RefusalReason, cause: Cause, payer?: AccountId): Promise<TransferAnswer> {
     const stored = (await this.find(transferId)) ?? (await this.#write(() => this.#refusalOf(transferId, reason, cause)));
-    return this.answerOf(stored);
+    return this.answerOf(stored, payer);
   }
 
   /** What the ledger holds under an id. */
@@ -74,14 +81,18 @@ export class LedgerService {
     return (await this.transfers.findById(transferId).lean<TransferDocument>()) ?? undefined;
   }
 
-  /** What is told of a stored document. Balances are read now, after its insert. */
-  async answerOf(stored: TransferDocument): Promise<TransferAnswer> {
-    if (stored.kind === 'refused') return { result: 'refused', reason: stored.reason, cause: stored.cause };
+  /** What is told of a stored document; of a refusal, with the balance of whoever would have paid, if that is given. Balances are read now, after its insert. */
+  async answerOf(stored: TransferDocument, payer?: AccountId): Promise<TransferAnswer> {
+    const { cause, at } = stored;
+    if (stored.kind === 'refused') {
+      const balance = payer && { payerBalance: await this.chains.balanceOf(payer) };
+      return { result: 'refused', reason: stored.reason, cause, ...balance };
+    }
     const [payerBalance, payeeBalance] = await Promise.all([
       this.chains.balanceOf(stored.debit.account),
       this.chains.balanceOf(stored.credit.account),
     ]);
-    return { result: 'made', kind: stored.kind, cause: stored.cause, payerBalance, payeeBalance };
+    return { result: 'made', kind: stored.kind, cause, payerBalance, payeeBalance, at };
   }
 
   /** Decides when those before it on the same chains in this process are done; of the chains of fees, the one with the fewest. */

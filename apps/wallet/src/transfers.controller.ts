@@ -19,8 +19,8 @@ export class TransfersController {
 
   /** Answering means: the ledger holds this answer, for ever. */
   @Answers(RefuseTransfer)
-  refuse({ transferId, reason, cause }: RequestOf<typeof RefuseTransfer>) {
-    return this.ledger.refuse(transferId, reason, cause);
+  refuse({ transferId, reason, cause, payer }: RequestOf<typeof RefuseTransfer>) {
+    return this.ledger.refuse(transferId, reason, cause, payer);
   }
 
   @Answers(ReadLedger)

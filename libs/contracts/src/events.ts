@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Ref } from './ref.ts';
 import { rpc } from './rpc.ts';
-import { Balance, Currency, Language, Link, Memo, MinorUnits, Moment, Msisdn, Person, Sealed } from './values.ts';
+import { Balance, Currency, Language, Link, Memo, MinorUnits, Moment, Msisdn, Person, Sealed, SmsId } from './values.ts';
 import { EndReason } from './wallet.ts';
 
 /** Who is told. `link` is there where the person has a wallet: a waiting text never passes to the number's next owner. */
@@ -28,16 +28,35 @@ export const Way = z.enum(['pay', 'request']);
 export const PaymentStatus = z.enum(['awaiting', 'completed', 'declined', 'cancelled', 'expired', 'failed']);
 export type PaymentStatus = z.output<typeof PaymentStatus>;
 
-/** What a person can be told. Each type has a text in each language (`apps/notifications/src/domain/texts`). */
+/**
+ * What a person can be told. Each type has a text in each language (`apps/notifications/src/domain/texts`). It goes with its text as far as the outbox:
+ * what a phone shows that reads more than texts, is in it. Optional is what 0.2.0 does not say.
+ */
 export const Message = z.discriminatedUnion('type', [
   // The life of a payment.
   message('quote', { payee: Person, amount: MinorUnits, fee: MinorUnits, memo: Memo, code: Sealed, minutes: z.number() }),
   message('request_sent', { payer: Person, amount: MinorUnits, memo: Memo, ref: Ref, hours: z.number() }),
-  message('request', { payee: Person, amount: MinorUnits, fee: MinorUnits, memo: Memo, code: Sealed, hours: z.number() }),
-  message('paid', { payee: Person, amount: MinorUnits, fee: MinorUnits, balance: Balance, ref: Ref }),
-  message('received', { payer: Person, amount: MinorUnits, memo: Memo, balance: Balance, ref: Ref }),
+  message('request', {
+    payee: Person,
+    amount: MinorUnits,
+    fee: MinorUnits,
+    memo: Memo,
+    code: Sealed,
+    hours: z.number(),
+    ref: Ref.optional(),
+  }),
+  // When it was paid, by the ledger.
+  message('paid', { payee: Person, amount: MinorUnits, fee: MinorUnits, balance: Balance, ref: Ref, at: Moment.optional() }),
+  message('received', { payer: Person, amount: MinorUnits, memo: Memo, balance: Balance, ref: Ref, at: Moment.optional() }),
   /** To the one who would have paid. */
-  message('not_paid', { way: Way, payee: Person, amount: MinorUnits, reason: EndReason, ref: Ref }),
+  message('not_paid', {
+    way: Way,
+    payee: Person,
+    amount: MinorUnits,
+    reason: EndReason,
+    ref: Ref,
+    balance: Balance.optional(),
+  }),
   /** To the one who asked for the money. */
   message('not_received', { payer: Person, amount: MinorUnits, reason: EndReason, ref: Ref }),
   message('not_opened', { way: Way, other: Person, amount: MinorUnits, fee: MinorUnits, balance: Balance, reason: OpenRefusal }),
@@ -105,6 +124,8 @@ export const Event = z.object({
   currency: Currency,
   /** The text is dropped if not handed over by then: what carries a code. */
   dropAt: Moment.optional(),
+  /** The SMS of this person that it answers, if any. */
+  answers: SmsId.optional(),
   /** Of the server's numbers the one to send from; the gateway chooses if absent. */
   sendFrom: Msisdn.optional(),
   message: Message,

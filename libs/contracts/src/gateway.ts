@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Event } from './events.ts';
 import { rpc } from './rpc.ts';
 import { Language, Link, Moment, Msisdn, Sealed } from './values.ts';
 
@@ -10,6 +11,8 @@ export const QueuedText = z.object({
   language: Language,
   from: Msisdn.optional(),
   text: Sealed,
+  /** What the text says, as it was told; not from 0.2.0. */
+  told: Event.pick({ message: true, currency: true, answers: true }).optional(),
   /** Codes go before receipts. */
   carriesCode: z.boolean(),
   dropAt: Moment.optional(),

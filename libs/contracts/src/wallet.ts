@@ -39,8 +39,17 @@ export type EndReason = z.output<typeof EndReason>;
 
 /** The answer of a transfer id, for ever and whoever asks. `cause` is that of the first one who got it. Balances are read after the insert. */
 export const TransferAnswer = z.discriminatedUnion('result', [
-  z.object({ result: z.literal('made'), kind: TransferKind, cause: Cause, payerBalance: Balance, payeeBalance: Balance }),
-  z.object({ result: z.literal('refused'), reason: RefusalReason, cause: Cause }),
+  z.object({
+    result: z.literal('made'),
+    kind: TransferKind,
+    cause: Cause,
+    payerBalance: Balance,
+    payeeBalance: Balance,
+    /** When the ledger made it; not in the answer of 0.2.0. */
+    at: Moment.optional(),
+  }),
+  /** `payerBalance` if the question said whose: not in the answer of 0.2.0. */
+  z.object({ result: z.literal('refused'), reason: RefusalReason, cause: Cause, payerBalance: Balance.optional() }),
   /** The id moved money before, but not this: another kind, account, amount, fee or currency. */
   z.object({ result: z.literal('id_taken'), cause: Cause }),
 ]);
@@ -72,7 +81,8 @@ export const RefuseTransfer = rpc({
   subject: 'wallet.transfer.refuse',
   by: 'wallet',
   from: ['transactions'],
-  request: z.object({ transferId: TransferId, reason: RefusalReason, cause: Cause }),
+  // `payer` is whose balance is asked for.
+  request: z.object({ transferId: TransferId, reason: RefusalReason, cause: Cause, payer: AccountId.optional() }),
   response: TransferAnswer,
 });
 

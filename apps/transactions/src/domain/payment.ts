@@ -49,11 +49,11 @@ export interface Terms {
 export type Standing =
   | { state: 'awaiting_confirmation' }
   | { state: 'awaiting_approval' }
-  | { state: 'completed'; payerBalance: bigint; payeeBalance: bigint; closedBy: Cause }
-  | { state: 'failed'; reason: EndReason; closedBy: Cause }
-  | { state: 'declined'; closedBy: Cause }
-  | { state: 'cancelled'; closedBy: Cause }
-  | { state: 'expired'; closedBy: Cause };
+  | { state: 'completed'; payerBalance: bigint; payeeBalance: bigint; paidAt?: Date; closedBy: Cause }
+  | { state: 'failed'; reason: EndReason; payerBalance?: bigint; closedBy: Cause }
+  | { state: 'declined'; payerBalance?: bigint; closedBy: Cause }
+  | { state: 'cancelled'; payerBalance?: bigint; closedBy: Cause }
+  | { state: 'expired'; payerBalance?: bigint; closedBy: Cause };
 
 /** A payment in each of its states. */
 export type Payment = Terms & Standing;
@@ -152,23 +152,27 @@ function closed(payment: Payment, answer: TransferAnswer): Decision {
     untold,
   });
   if (answer.result === 'made') {
-    const { payerBalance, payeeBalance, cause } = answer;
-    return next({ state: 'completed', payerBalance, payeeBalance, closedBy: cause }, ['paid', 'received']);
+    const { payerBalance, payeeBalance, cause, at } = answer;
+    return next({ state: 'completed', payerBalance, payeeBalance, ...(at ? { paidAt: at } : {}), closedBy: cause }, [
+      'paid',
+      'received',
+    ]);
   }
   if (answer.result === 'id_taken')
     return next({ state: 'failed', reason: 'id_taken', closedBy: answer.cause }, talesOfEnd(terms));
-  const { reason, cause } = answer;
+  const { reason, cause, payerBalance } = answer;
+  const balance = payerBalance === undefined ? {} : { payerBalance };
   switch (reason) {
     case 'declined':
     case 'cancelled':
     case 'expired':
-      return next({ state: reason, closedBy: cause }, talesOfEnd(terms));
+      return next({ state: reason, ...balance, closedBy: cause }, talesOfEnd(terms));
     case 'insufficient_funds':
     case 'over_limit':
     case 'frozen':
     case 'receiver_full':
     case 'receiver_closed':
-      return next({ state: 'failed', reason, closedBy: cause }, talesOfEnd(terms));
+      return next({ state: 'failed', reason, ...balance, closedBy: cause }, talesOfEnd(terms));
     default:
       return reason satisfies never;
   }

@@ -1,4 +1,4 @@
-import type { Event, Message, Recipient, Sealed } from '#libs/contracts';
+import type { Event, Message, Recipient, Sealed, SmsId } from '#libs/contracts';
 import { isOpen, type NotOpened, type Payment, reasonOf, type Tale } from './payment.ts';
 
 /** How long people have, as the texts say it. */
@@ -20,17 +20,21 @@ export function eventOf(
       id: `${payment.id}:${tale}`,
       to: opener,
       currency,
+      answers: payment.id as string as SmsId,
       message: { type: 'not_opened', way: origin, other, amount, fee, balance, reason },
     };
   }
   const { payer, payee, amount, fee, memo, ref, currency, dropAt, codeDigits } = payment;
   // A code of nine digits is told once more, in a text of its own.
   const id = codeDigits === 9 && (tale === 'quote' || tale === 'request') ? `${payment.id}:${tale}:9` : `${payment.id}:${tale}`;
+  const answers = answersOf(payment, tale);
+  const answered = answers === undefined ? {} : { answers };
   const to = (recipient: Recipient, message: Message, carriesCode = false): Event => ({
     id,
     to: { number: recipient.number, link: recipient.link, language: recipient.language },
     currency,
     ...(carriesCode ? { dropAt } : {}),
+    ...answered,
     message,
   });
   switch (tale) {
@@ -40,27 +44,54 @@ export function eventOf(
         : undefined;
     case 'request':
       return isOpen(payment)
-        ? to(payer, { type: tale, payee, amount, fee, memo, code: seal(payment, id), hours: patience.requestHours }, true)
+        ? to(payer, { type: tale, payee, amount, fee, memo, code: seal(payment, id), hours: patience.requestHours, ref }, true)
         : undefined;
     case 'request_sent':
       return to(payee, { type: tale, payer, amount, memo, ref, hours: patience.requestHours });
     case 'paid':
       return payment.state === 'completed'
-        ? to(payer, { type: tale, payee, amount, fee, balance: payment.payerBalance, ref })
+        ? to(payer, { type: tale, payee, amount, fee, balance: payment.payerBalance, ref, at: payment.paidAt })
         : undefined;
     case 'received':
       return payment.state === 'completed'
-        ? to(payee, { type: tale, payer, amount, memo, balance: payment.payeeBalance, ref })
+        ? to(payee, { type: tale, payer, amount, memo, balance: payment.payeeBalance, ref, at: payment.paidAt })
         : undefined;
     case 'not_paid': {
       const reason = reasonOf(payment);
-      return reason && to(payer, { type: tale, way: payment.origin, payee, amount, reason, ref });
+      const balance = 'payerBalance' in payment ? payment.payerBalance : undefined;
+      return reason && to(payer, { type: tale, way: payment.origin, payee, amount, reason, ref, balance });
     }
     case 'not_received': {
       const reason = reasonOf(payment);
       return reason && to(payee, { type: tale, payer, amount, reason, ref });
     }
     case 'not_opened':
+      return undefined;
+    default:
+      return tale satisfies never;
+  }
+}
+
+/** The SMS that a tale answers, of the one who is told it; undefined if it comes of itself, or of what another did. */
+function answersOf(payment: Payment, tale: Tale): SmsId | undefined {
+  const closedBy = 'closedBy' in payment ? (payment.closedBy as string as SmsId) : undefined;
+  const isBy = (who: 'payer' | 'payee') =>
+    payment.state === 'failed'
+      ? who === 'payer'
+      : payment.state === ((payment.origin === 'pay') === (who === 'payer') ? 'cancelled' : 'declined');
+  switch (tale) {
+    case 'quote':
+    case 'request_sent':
+    case 'not_opened':
+      return payment.id as string as SmsId;
+    case 'paid':
+      return closedBy;
+    case 'not_paid':
+      return isBy('payer') ? closedBy : undefined;
+    case 'not_received':
+      return isBy('payee') ? closedBy : undefined;
+    case 'request':
+    case 'received':
       return undefined;
     default:
       return tale satisfies never;
