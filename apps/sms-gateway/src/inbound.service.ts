@@ -150,6 +150,7 @@ export class InboundService implements OnModuleInit {
     const { CURRENCY: currency, DEFAULT_REGION: region, COUNTRIES: countries } = this.settings;
     const text = this.textOf(sms);
     if (sms.media > 0 && text.trim() === '') return { outcome: 'text_only', message: { type: 'text_only' }, unasked: true };
+    void this.numbers.heard(sender.number, sms.recordedAt);
     return this.carryOut(sms, sender.number, parse(text, { region, countries, currency, language: LANGUAGE }));
   }
 

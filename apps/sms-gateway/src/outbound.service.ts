@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
-import { QueuedText, type QueueTexts, type ResponseOf } from '#libs/contracts';
+import { Msisdn, QueuedText, type QueueTexts, type ResponseOf } from '#libs/contracts';
 import { claimOf, type FirstTry, Redrive } from '#libs/redrive';
 import { crashPoint, DataKeys, Host, Lifecycle, log, masked, Metrics, span, SpanKind, traceparent, Secret } from '#libs/runtime';
 import { insertOrRead, isDuplicateKey } from '#libs/mongo';
@@ -10,8 +10,9 @@ import { encode } from 'zod';
 import { isEnd, stateOfReport, statesBefore, type TextState } from './domain/delivery.ts';
 import { eraseAtOf } from './erasure.service.ts';
 import { InboxMessage } from './inbox.schema.ts';
+import { NumbersService } from './numbers.service.ts';
 import { OutboxText } from './outbox.schema.ts';
-import { type SendResult, TEXTS_AT_ONCE, Twilio } from './providers/twilio.ts';
+import { OPTED_OUT, type SendResult, TEXTS_AT_ONCE, Twilio } from './providers/twilio.ts';
 import type { Settings } from './settings.ts';
 import type { DeliveryReport } from './twilio-forms.ts';
 
@@ -42,6 +43,7 @@ export class OutboundService implements OnModuleInit {
     @InjectModel(OutboxText.name) private readonly outbox: Model<OutboxText>,
     @InjectModel(InboxMessage.name) private readonly inbox: Model<InboxMessage>,
     private readonly twilio: Twilio,
+    private readonly numbers: NumbersService,
     private readonly clock: Clock,
     private readonly host: Host,
     metrics: Metrics,
@@ -232,6 +234,7 @@ export class OutboundService implements OnModuleInit {
           { textId: text._id, msisdn: masked(text.to), errorCode: sent.errorCode },
           'the provider refused a text for good',
         );
+        if (sent.errorCode === OPTED_OUT) await this.numbers.optedOut(text.to, this.clock.now());
         await this.redrive.close(text, {
           state: 'failed',
           errorCode: sent.errorCode,
@@ -250,13 +253,17 @@ export class OutboundService implements OnModuleInit {
   }
 
   /** A delivery report: moves the text's state forward only, and brings the SID if the reply to the POST was lost. */
-  async report(callbackId: string, { MessageSid, MessageStatus, ErrorCode }: DeliveryReport): Promise<void> {
+  async report(callbackId: string, { MessageSid, MessageStatus, ErrorCode, To }: DeliveryReport): Promise<void> {
     const state = stateOfReport(MessageStatus);
     if (!state) return;
     const more = { sid: MessageSid, ...(ErrorCode ? { errorCode: ErrorCode } : {}) };
     const moved = await this.forward({ callbackId }, state, more);
     if (!moved || !isEnd(state)) return;
     this.deliveredTotal.inc({ state });
+    if (state === 'delivered') {
+      const to = Msisdn.safeParse(To);
+      if (to.success) await this.numbers.delivered(to.data, this.clock.now());
+    }
     if (state !== 'delivered') log.warn({ sid: MessageSid, state, errorCode: ErrorCode }, 'text not delivered');
   }
 

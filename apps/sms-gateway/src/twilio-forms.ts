@@ -16,6 +16,7 @@ export const DeliveryReport = z.object({
   MessageSid: z.string().regex(/^\w{1,64}$/),
   MessageStatus: z.string().max(40),
   ErrorCode: z.coerce.number().int().optional().catch(undefined),
+  To: z.string().max(100).optional(),
 });
 export type DeliveryReport = z.output<typeof DeliveryReport>;
 

@@ -16,11 +16,13 @@ export const TEXTS_AT_ONCE = 48;
 const LISTED_MAX = 1_000;
 /** Clocks differ, and `date_created` has whole seconds. A message that another text has already is none of ours, so there is no harm in much. */
 const CLOCK_SLACK_MS = 120_000;
+/** They sent STOP (twilio.com/docs/api/errors/21610). */
+export const OPTED_OUT = 21_610;
 /**
  * That this receiver takes no text of ours: no such number (21211, 21214, 21217, 21265), none that gets texts (21614, 21635), or one that wants none
  * (21610; twilio.com/docs/api/errors). Every other refusal can be of all texts: a number of ours that is gone, an account that is closed.
  */
-const RECEIVER_TAKES_NONE: ReadonlySet<number> = new Set([21_211, 21_214, 21_217, 21_265, 21_610, 21_614, 21_635]);
+const RECEIVER_TAKES_NONE: ReadonlySet<number> = new Set([21_211, 21_214, 21_217, 21_265, OPTED_OUT, 21_614, 21_635]);
 
 /**
  * What one try to send says. `not_taken`: the provider did not take it, sending again is safe. `refused`: so, and it said why; `forGood` where this

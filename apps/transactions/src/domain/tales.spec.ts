@@ -7,13 +7,15 @@ import { eventOf } from './tales.ts';
 const patience = { codeMinutes: 10, requestHours: 24 };
 const seal = (_payment: Payment, eventId: string) => `k.${Buffer.from(eventId).toString('base64url')}` as Sealed;
 const tell = (payment: Payment | NotOpened, tale: Tale) => eventOf(payment, tale, patience, seal);
-const ended = (origin: 'pay' | 'request', reason?: 'expired' | 'insufficient_funds'): Payment => {
+const PAID_AT = new Date('2026-01-31T20:05:00Z');
+type Reason = 'expired' | 'insufficient_funds' | 'cancelled' | 'declined';
+const ended = (origin: 'pay' | 'request', reason?: Reason): Payment => {
   const cause = 'SM2' as Cause;
   const decision = decide(aPayment(origin), {
     type: 'ledger_answered',
     answer: reason
-      ? { result: 'refused', reason, cause }
-      : { result: 'made', kind: 'payment', cause, payerBalance: 7490n, payeeBalance: 2500n },
+      ? { result: 'refused', reason, cause, payerBalance: 100n }
+      : { result: 'made', kind: 'payment', cause, payerBalance: 7490n, payeeBalance: 2500n, at: PAID_AT },
   });
   if (decision.result !== 'next') throw new Error('an answer ends it');
   return decision.payment;
@@ -52,6 +54,35 @@ describe('the tales of a payment', () => {
       to: { number: BEN.number },
       message: { reason: 'expired' },
     });
+  });
+
+  it('carry what a phone shows that reads more than texts', () => {
+    expect(tell(aPayment('request'), 'request')?.message).toMatchObject({ ref: 42 });
+    expect(tell(ended('pay'), 'paid')?.message).toMatchObject({ at: PAID_AT });
+    expect(tell(ended('pay'), 'received')?.message).toMatchObject({ at: PAID_AT });
+    expect(tell(ended('pay', 'expired'), 'not_paid')?.message).toMatchObject({ balance: 100n });
+  });
+
+  it.each<['pay' | 'request', Reason | undefined, Tale, string | undefined]>([
+    ['pay', undefined, 'paid', 'SM2'],
+    ['request', undefined, 'paid', 'SM2'],
+    ['pay', undefined, 'received', undefined],
+    ['pay', 'insufficient_funds', 'not_paid', 'SM2'],
+    ['pay', 'cancelled', 'not_paid', 'SM2'],
+    ['request', 'declined', 'not_paid', 'SM2'],
+    ['request', 'declined', 'not_received', undefined],
+    ['request', 'cancelled', 'not_paid', undefined],
+    ['request', 'cancelled', 'not_received', 'SM2'],
+    ['request', 'expired', 'not_received', undefined],
+    ['pay', 'expired', 'not_paid', undefined],
+  ])('of a %s that ended (%s): %s answers %s', (origin, reason, tale, sms) => {
+    expect(tell(ended(origin, reason), tale)?.answers).toBe(sms);
+  });
+
+  it('that begin a payment answer the SMS that opened it, to whoever sent it', () => {
+    expect(tell(aPayment('pay'), 'quote')?.answers).toBe('SM1');
+    expect(tell(aPayment('request'), 'request_sent')?.answers).toBe('SM1');
+    expect(tell(aPayment('request'), 'request')?.answers).toBe(undefined);
   });
 
   it('say nothing that is not true any more', () => {
