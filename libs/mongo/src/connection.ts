@@ -21,6 +21,9 @@ export function uriProblems(uri: string): string[] {
   return problems;
 }
 
+/** Connections of one process. */
+const POOL_MAX = 50;
+
 /**
  * Durability, once for all writes and reads: majority and journalled, majority reads, retryable writes; 64-bit integers as `bigint`.
  * Indexes are made by `ensureIndexes`, never by the way.
@@ -36,5 +39,7 @@ export const connectionOptions = {
   connectTimeoutMS: 3_000,
   // A reply that does not come within this is lost: the write is ambiguous, and looked up.
   socketTimeoutMS: 15_000,
-  maxPoolSize: 50,
+  maxPoolSize: POOL_MAX,
+  // What waits longer for one of them is an outage of this moment.
+  waitQueueTimeoutMS: 5_000,
 } as const satisfies ConnectOptions;

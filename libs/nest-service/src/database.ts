@@ -1,4 +1,4 @@
-import { type Host, type Lifecycle, log } from '#libs/runtime';
+import { type Host, type Lifecycle, log, type Metrics } from '#libs/runtime';
 import { connectionOptions, ensureIndexes } from '#libs/mongo';
 import { type Connection, type Model, Schema } from 'mongoose';
 import type { Clock } from './clock.ts';
@@ -26,8 +26,11 @@ export class Database {
   readonly #id: string;
   #opened = false;
   #wroteAtMs = 0;
+  /** Operations that wait for a connection of the pool. */
+  #waiting = 0;
 
-  constructor(connection: Connection, uri: string, clock: Clock, host: Host) {
+  constructor(connection: Connection, uri: string, clock: Clock, host: Host, metrics: Metrics) {
+    metrics.gauge('smspay_database_waiting', 'Operations that wait for a connection to the database', () => this.#waiting);
     this.#connection = connection;
     this.#uri = uri;
     this.#clock = clock;
@@ -49,6 +52,7 @@ export class Database {
         // Answers at once where it is being opened already.
         await this.#connection.openUri(this.#uri, connectionOptions);
         await this.#connection.asPromise();
+        this.#watchPool();
         await ensureIndexes(this.#connection);
         await this.#look();
         this.#opened = true;
@@ -75,6 +79,14 @@ export class Database {
         }
       },
     );
+  }
+
+  #watchPool(): void {
+    const client = this.#connection.getClient();
+    if (client.listenerCount('connectionCheckOutStarted') > 0) return;
+    client.on('connectionCheckOutStarted', () => this.#waiting++);
+    client.on('connectionCheckedOut', () => this.#waiting--);
+    client.on('connectionCheckOutFailed', () => this.#waiting--);
   }
 
   /** Asks for the time, taken at the middle of the question, and writes. */

@@ -166,8 +166,9 @@ function rootOf(service: Service, { MONGODB_URI: uri }: Common, providers: Provi
         ? [
             {
               provide: Database,
-              useFactory: (connection: Connection, clock: Clock, host: Host) => new Database(connection, uri, clock, host),
-              inject: [getConnectionToken(), Clock, Host],
+              useFactory: (connection: Connection, clock: Clock, host: Host, metrics: Metrics) =>
+                new Database(connection, uri, clock, host, metrics),
+              inject: [getConnectionToken(), Clock, Host, Metrics],
             },
             { provide: Clock, useFactory: (host: Host, metrics: Metrics) => new Clock(host, metrics), inject: [Host, Metrics] },
           ]

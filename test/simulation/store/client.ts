@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { mongo } from 'mongoose';
 import type { Caller } from '../caller.ts';
 import * as commands from './commands.ts';
@@ -17,7 +18,7 @@ export interface ClientOptions {
 }
 
 /** What a process has of the driver, below mongoose: what it does around each command, in virtual time. */
-export class SimulatedClient implements StoreClient {
+export class SimulatedClient extends EventEmitter implements StoreClient {
   readonly name: string;
   readonly serverSelectionTimeoutMS: number;
   readonly socketTimeoutMS: number;
@@ -29,6 +30,7 @@ export class SimulatedClient implements StoreClient {
   #knowsServer = false;
 
   constructor(mongo: SimulatedMongo, caller: Caller, database: string, options: ClientOptions) {
+    super();
     this.mongo = mongo;
     this.name = caller.name;
     this.#caller = caller;
