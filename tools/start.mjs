@@ -1,4 +1,4 @@
-// `npm start`, `npm test`, `npm run demo`, `simulate`, `bench` and `test:cluster`: installs and builds what is stale, then goes on under the
+// `npm start`, `npm test`, `npm run demo`, `simulate`, `bench`, `test:faults` and `test:cluster`: installs and builds what is stale, then goes on under the
 // project's own Node. Plain JavaScript without packages: it runs before `npm ci`, on any Node that can run npm.
 import { spawn } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
@@ -8,10 +8,13 @@ import { fileURLToPath } from 'node:url';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const NODE = join(ROOT, 'node_modules/.bin/node');
 const FROM_SOURCE = ['--conditions=source', '--disable-warning=ExperimentalWarning'];
+// One file after the other: many of them start a whole town.
+const JEST = [...FROM_SOURCE, '--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--runInBand'];
 const TARGETS = {
   start: [...FROM_SOURCE, 'tools/start/main.ts'],
-  // One file after the other: many of them start a whole town.
-  test: [...FROM_SOURCE, '--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--runInBand'],
+  // Behind the arguments given: these take all that follows.
+  test: (given) => [...JEST, ...given, '--testPathIgnorePatterns=test/faults/'],
+  faults: (given) => [...JEST, ...given, '--testPathPatterns=test/faults/'],
   demo: [...FROM_SOURCE, 'tools/demo/src/main.ts'],
   // The services in it have decorators, which Node.js cannot strip. Much is made and soon forgotten there.
   simulate: ['--enable-source-maps', '--max-semi-space-size=64', 'dist/test/simulation/main.js'],
@@ -25,7 +28,7 @@ if (!target) fail(`npm start takes nothing, or one of: ${Object.keys(TARGETS).jo
 
 if (isOlder('node_modules/.package-lock.json', 'package-lock.json')) await install();
 const built = await run([...FROM_SOURCE, 'tools/start/build.ts']);
-process.exit(built === 0 ? await run([...target, ...args]) : built);
+process.exit(built === 0 ? await run(typeof target === 'function' ? target(args) : [...target, ...args]) : built);
 
 function isOlder(made, source) {
   const path = join(ROOT, made);

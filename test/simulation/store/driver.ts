@@ -46,7 +46,7 @@ const FIXED: Record<string, string> = {
   autoCreate: 'false',
 };
 /** What makes no difference here, or is looked at elsewhere. */
-const FREE = new Set(['serverSelectionTimeoutMS', 'socketTimeoutMS', 'connectTimeoutMS', 'maxPoolSize']);
+const FREE = new Set(['waitQueueTimeoutMS', 'serverSelectionTimeoutMS', 'socketTimeoutMS', 'connectTimeoutMS', 'maxPoolSize']);
 
 /** A connection of mongoose's with the simulated store beneath it. Once it stands it stays: an outage shows in each operation. */
 class SimulatedConnection extends native.Connection {
