@@ -6,7 +6,7 @@ import { type Host, log, span, SpanKind, Unavailable } from '#libs/runtime';
 import { lastValueFrom, throwError } from 'rxjs';
 import { decode, encode, ZodError } from 'zod';
 import type { Bus, BusRequest, BusSubscription } from './bus.ts';
-import { DEADLINE_HEADER, type Reply, TRACE_HEADER } from './rpc-client.ts';
+import { DEADLINE_HEADER, fromJson, type Reply, TRACE_HEADER } from './rpc-client.ts';
 
 /** Our transport, so that a handler registers on it alone. */
 export const RPC_TRANSPORT = Symbol('smspay rpc');
@@ -64,7 +64,7 @@ export class RpcServer extends Server implements CustomTransportStrategy {
   async #reply(contract: Contract, answer: (request: unknown) => Promise<unknown>, asked: BusRequest): Promise<void> {
     let reply: Reply;
     try {
-      const request = decode(contract.request, JSON.parse(asked.body));
+      const request = decode(contract.request, fromJson(asked.body));
       reply = { ok: encode(contract.response, await answer(request)) };
     } catch (error) {
       const fault = isUnknownType(error) ? 'unavailable' : faultOf(error);
