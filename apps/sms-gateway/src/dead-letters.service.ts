@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { LetterBox, ListDeadLetters, ReplayDeadLetters, RequestOf, ResponseOf, WhichLetters } from '#libs/contracts';
 import { type Driven } from '#libs/redrive';
-import { log, masked, Metrics } from '#libs/runtime';
+import { log, masked, maskNumbers, Metrics } from '#libs/runtime';
 import { Clock } from '#libs/nest-service';
 import type { Model, QueryFilter, UpdateQuery } from 'mongoose';
 import { InboxMessage } from './inbox.schema.ts';
-import { OutboxText } from './outbox.schema.ts';
+import { namesOf, OutboxText } from './outbox.schema.ts';
 
 /** As many are moved by one question. */
 const AT_ONCE = 200;
@@ -116,9 +116,9 @@ function filterOf({ box, ids, reason, until }: WhichLetters, since = new Date(0)
 
 function viewOf(letter: Letter): ResponseOf<typeof ListDeadLetters>['letters'][number] {
   const { tries, dead } = letter;
-  const more = { tries, reason: dead?.reason ?? '', since: dead?.at ?? new Date(0) };
+  // Earlier releases stored what an error said as it was.
+  const more = { tries, reason: maskNumbers(dead?.reason ?? ''), since: dead?.at ?? new Date(0) };
   if (!('callbackId' in letter)) return { id: letter._id, number: masked(letter.from), ...more };
-  // The id of a text ends with its reader's number.
-  const event = letter._id.slice(0, letter._id.lastIndexOf(':'));
-  return { id: letter.callbackId, number: masked(letter.to), event, ...more };
+  const { textId: id, event } = namesOf(letter);
+  return { id, number: masked(letter.to), event, ...more };
 }

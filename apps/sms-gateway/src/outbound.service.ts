@@ -11,7 +11,7 @@ import { isEnd, stateOfReport, statesBefore, type TextState } from './domain/del
 import { eraseAtOf } from './erasure.service.ts';
 import { InboxMessage } from './inbox.schema.ts';
 import { NumbersService } from './numbers.service.ts';
-import { OutboxText } from './outbox.schema.ts';
+import { namesOf, OutboxText } from './outbox.schema.ts';
 import { OPTED_OUT, type SendResult, TEXTS_AT_ONCE, Twilio } from './providers/twilio.ts';
 import type { Settings } from './settings.ts';
 import type { DeliveryReport } from './twilio-forms.ts';
@@ -61,6 +61,7 @@ export class OutboundService implements OnModuleInit {
       model: outbox,
       what: 'outbox',
       drive: (text) => this.drive(text),
+      nameOf: (text) => text.callbackId,
       leaseMs: LEASE_MS,
       atOnce: TEXTS_AT_ONCE,
       givesUp: true,
@@ -136,7 +137,7 @@ export class OutboundService implements OnModuleInit {
     if (isOver(text.dropAt, this.clock.now())) {
       if (!(await this.redrive.close(text, { state: 'dropped' }))) return;
       this.sentTotal.inc({ result: 'dropped' });
-      log.warn({ textId: text._id }, 'text dropped: its time is over');
+      log.warn(namesOf(text), 'text dropped: its time is over');
       return;
     }
     await this.send(text);
@@ -156,7 +157,7 @@ export class OutboundService implements OnModuleInit {
       try {
         if (!(await this.redrive.close(text, { state: 'handed_over', sid }))) return true;
         this.sentTotal.inc({ result: 'adopted' });
-        log.info({ textId: text._id, sid }, 'text found in the list of the provider');
+        log.info({ ...namesOf(text), sid }, 'text found in the list of the provider');
         return true;
       } catch (error) {
         // This message is another text's.
@@ -180,7 +181,7 @@ export class OutboundService implements OnModuleInit {
     crashPoint('gateway: try stored');
     // Where the host itself slept, only the clock that goes on without it knows.
     if (!this.clock.good || this.clock.now().getTime() - began.getTime() > POST_WITHIN_MS) {
-      log.warn({ textId: text._id }, 'a try came too late to be made');
+      log.warn(namesOf(text), 'a try came too late to be made');
       return;
     }
     const sent = await span(
@@ -200,7 +201,7 @@ export class OutboundService implements OnModuleInit {
     // What cannot be stored now must not bring the next look nearer: until SETTLE_MS is over, the list may not have the text yet.
     await this.settle(text, sent).catch((error: unknown) =>
       log.warn(
-        { err: error, textId: text._id },
+        { err: error, ...namesOf(text) },
         'what became of a try could not be stored; its callback or the list of the provider will tell',
       ),
     );
@@ -218,7 +219,7 @@ export class OutboundService implements OnModuleInit {
       case 'not_taken': {
         const waits = (text.waits ?? 0) + 1;
         const waitMs = Math.min(15_000, 500 * 2 ** Math.min(waits, 6)) * (0.5 + this.host.random() / 2);
-        log.warn({ textId: text._id, why: sent.why, waits }, 'the provider did not take a text; it is sent again');
+        log.warn({ ...namesOf(text), why: sent.why, waits }, 'the provider did not take a text; it is sent again');
         await this.outbox.updateOne(claimOf(text), {
           $set: { state: 'queued', waits, nextTryAt: new Date(this.clock.now().getTime() + waitMs) },
           $unset: { claim: 1 },
@@ -231,7 +232,7 @@ export class OutboundService implements OnModuleInit {
           return;
         }
         log.error(
-          { textId: text._id, msisdn: masked(text.to), errorCode: sent.errorCode },
+          { ...namesOf(text), msisdn: masked(text.to), errorCode: sent.errorCode },
           'the provider refused a text for good',
         );
         if (sent.errorCode === OPTED_OUT) await this.numbers.optedOut(text.to, this.clock.now());
@@ -243,7 +244,7 @@ export class OutboundService implements OnModuleInit {
         return;
       case 'ambiguous':
         log.warn(
-          { textId: text._id, why: sent.why },
+          { ...namesOf(text), why: sent.why },
           'it is not known whether the provider took a text; its callback or its list will tell',
         );
         return;

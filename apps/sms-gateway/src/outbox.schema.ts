@@ -39,6 +39,11 @@ export class OutboxText implements Driven {
   @Prop({ type: String }) traceparent?: string;
 }
 
+/** How logs and operators name a text, whose id ends with its reader's number: by an id that tells nothing, and by what it tells, `SM…:received`. */
+export function namesOf({ _id, callbackId }: OutboxText): { textId: string; event: string } {
+  return { textId: callbackId, event: _id.slice(0, _id.lastIndexOf(':')) };
+}
+
 export const OutboxSchema = SchemaFactory.createForClass(OutboxText)
   .index({ callbackId: 1 }, { unique: true })
   .index({ sid: 1 }, { unique: true, sparse: true })

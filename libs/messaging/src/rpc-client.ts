@@ -24,6 +24,15 @@ export class TakerFailed extends Error {
 /** What travels back. */
 export type Reply = { ok: unknown } | { error: RpcFault };
 
+/** The value of a message. Throws if it is no JSON; the engine's own words for that quote it. */
+export function fromJson(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new SyntaxError('the message is no JSON');
+  }
+}
+
 /** Asks other services. */
 export class RpcClient {
   readonly #bus: Bus;
@@ -99,6 +108,6 @@ export class RpcClient {
     const reply = await this.#bus.request(subject, body, { timeoutMs: leftMs, headers }).catch((error: unknown) => {
       throw new Unavailable(subject, { cause: error });
     });
-    return JSON.parse(reply) as Reply;
+    return fromJson(reply) as Reply;
   }
 }

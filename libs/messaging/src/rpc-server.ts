@@ -6,7 +6,7 @@ import { type Host, log, type Metrics, NobodyWaits, span, SpanKind, Unavailable,
 import { lastValueFrom, throwError } from 'rxjs';
 import { decode, encode, ZodError } from 'zod';
 import type { Bus, BusRequest, BusSubscription } from './bus.ts';
-import { type Reply, TIME_LEFT_HEADER, TRACE_HEADER } from './rpc-client.ts';
+import { fromJson, type Reply, TIME_LEFT_HEADER, TRACE_HEADER } from './rpc-client.ts';
 
 /** Our transport, so that a handler registers on it alone. */
 export const RPC_TRANSPORT = Symbol('smspay rpc');
@@ -81,7 +81,7 @@ export class RpcServer extends Server implements CustomTransportStrategy {
 
   async #replyTo(contract: Contract, answer: (request: unknown) => Promise<unknown>, asked: BusRequest): Promise<Reply> {
     try {
-      const request = decode(contract.request, JSON.parse(asked.body));
+      const request = decode(contract.request, fromJson(asked.body));
       return { ok: encode(contract.response, await answer(request)) };
     } catch (error) {
       const fault = isUnknownType(error) ? 'unavailable' : faultOf(error);

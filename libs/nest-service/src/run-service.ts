@@ -62,6 +62,11 @@ export interface RunningService {
 /** Runs one service until SIGTERM or SIGINT: settings, logs, traces, metrics, health, and the order of shutdown. */
 export async function runService<Schema extends z.ZodObject>(service: Service<Schema>): Promise<void> {
   nameLogs(service.name);
+  // Node.js itself would print the error with all that hangs on it, past the net of the logs.
+  process.once('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'a fault that nobody caught: the process ends');
+    process.exit(1);
+  });
   const settings = settingsOrExit(service.settings) as z.output<Schema> & Common;
   log.level = settings.LOG_LEVEL;
   startTracing(service.name, settings.OTEL_EXPORTER_OTLP_ENDPOINT);

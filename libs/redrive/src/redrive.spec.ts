@@ -95,7 +95,9 @@ describe('what has no outcome', () => {
 
   it('that fails while others pass is a dead letter after many tries over hours, and others are unhindered', async () => {
     await jobs.insertMany([due('poison')]);
-    redriveOf((job) => (job._id === 'poison' ? Promise.reject(new Error('cannot')) : finish(job))).start();
+    redriveOf((job) =>
+      job._id === 'poison' ? Promise.reject(new Error('cannot: SM1:paid:+254712345678')) : finish(job),
+    ).start();
     for (let hour = 0; ; hour++) {
       await jobs.insertOne(due(`fine-${hour}`));
       await stored(`fine-${hour}`, (job) => job.done === 1);
@@ -104,7 +106,7 @@ describe('what has no outcome', () => {
         (job) => job.dead !== undefined || job.nextTryAt === undefined || job.nextTryAt > clock.now(),
       );
       if (poison.dead) {
-        expect(poison).toMatchObject({ dead: { reason: 'cannot' } });
+        expect(poison).toMatchObject({ dead: { reason: 'cannot: SM1:paid:+2547****5678' } });
         expect(poison.nextTryAt).toBeUndefined();
         expect(poison.tries).toBeGreaterThanOrEqual(20);
         expect(poison.dead.at.getTime() - (poison.failingSince?.getTime() ?? 0)).toBeGreaterThanOrEqual(6 * 3_600_000);

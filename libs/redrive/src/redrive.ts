@@ -1,5 +1,5 @@
 import { faultOf } from '#libs/mongo';
-import { type Host, type Lifecycle, log, type Metrics, span, unhurried } from '#libs/runtime';
+import { type Host, type Lifecycle, log, maskNumbers, type Metrics, span, unhurried } from '#libs/runtime';
 import type { Model, QueryFilter, UpdateQuery } from 'mongoose';
 
 /** Between two looks for what is due; longer and longer while there is nothing. */
@@ -49,6 +49,8 @@ export interface RedriveOptions<T extends Driven> {
   what: string;
   /** Does what is open, and closes the document or moves it on, by its claim. Throwing means: again later. Safe to run twice. */
   drive: (document: T) => Promise<void>;
+  /** How logs name a document whose `_id` tells a number; by its `_id` if absent. */
+  nameOf?: (document: T) => string;
   /** How long a claim lasts; longer than one drive takes mostly. Who takes longer loses it, and does no harm. */
   leaseMs: number;
   /** Documents that one process drives at the same time. What comes when it has no room waits in the database for whichever has. */
@@ -293,7 +295,8 @@ export class Redrive<T extends Driven> {
   }
 
   async #putOff(document: T, dueAt: Date, error: unknown): Promise<void> {
-    const { model, what, givesUp, host } = this.#options;
+    const { model, what, givesUp, host, nameOf } = this.#options;
+    const id = nameOf?.(document) ?? document._id;
     const change = (update: UpdateQuery<T>) => model.updateOne(claimOf(document), update);
     if (this.#isOutage()) {
       const pauseMs = spread(UNCOUNTED_WAIT_MAX_MS, this.#inARow - OUTAGE.failures, host);
@@ -317,16 +320,17 @@ export class Redrive<T extends Driven> {
     const failingSince = document.failingSince ?? this.#in(0);
     const failingMs = this.#in(0).getTime() - failingSince.getTime();
     if (givesUp && tries >= GIVEN_UP_AFTER.tries && failingMs >= GIVEN_UP_AFTER.ms) {
-      const reason = (error instanceof Error ? error.message : String(error)).slice(0, REASON_MAX);
+      // Operators read it.
+      const reason = maskNumbers(error instanceof Error ? error.message : String(error)).slice(0, REASON_MAX);
       this.#deadLetters.inc({ what });
-      log.error({ err: error, what, id: document._id, tries }, 'dead letter');
+      log.error({ err: error, what, id, tries }, 'dead letter');
       await change({
         $set: { tries, failingSince, dead: { reason, at: this.#in(0) } },
         $unset: { nextTryAt: 1, claim: 1 },
       } as UpdateQuery<T>);
       return;
     }
-    log.warn({ err: error, what, id: document._id, tries }, 'a try failed');
+    log.warn({ err: error, what, id, tries }, 'a try failed');
     const nextTryAt = this.#in(spread(COUNTED_WAIT_MAX_MS, tries, host));
     await change({ $set: { tries, failingSince, nextTryAt }, $unset: { claim: 1 } } as UpdateQuery<T>);
   }

@@ -3,6 +3,7 @@ export * from './deadline.ts';
 export * from './host.ts';
 export * from './lifecycle.ts';
 export * from './logging.ts';
+export * from './masking.ts';
 export * from './metrics.ts';
 export * from './secrets.ts';
 export * from './settings.ts';

@@ -1,8 +1,12 @@
 import type { LoggerService } from '@nestjs/common';
 import { trace } from '@opentelemetry/api';
 import { pino } from 'pino';
+import { maskNumbersInJson } from './masking.ts';
 
-/** JSON lines on stdout. `msg` is a constant sentence, values are fields. Redaction is the net below, not the plan. */
+/**
+ * JSON lines on stdout. `msg` is a constant sentence, values are fields. Who logs names no number and no secret; `serializers`,
+ * `redact` and `hooks` are the net below, for what a library says in its errors, not the plan.
+ */
 export const log = pino({
   level: process.env['LOG_LEVEL'] || 'info',
   base: null,
@@ -12,6 +16,9 @@ export const log = pino({
     const traceId = trace.getActiveSpan()?.spanContext().traceId;
     return traceId ? { traceId } : {};
   },
+  // Of an error what it says, not what libraries hang on it: documents, values of keys, requests with their headers.
+  serializers: { err: (error: unknown) => (error instanceof Error ? wordsOf(error) : error) },
+  hooks: { streamWrite: maskNumbersInJson },
   redact: ['*.text', '*.body', '*.Body', '*.code', '*.pin', 'text', 'body', 'Body', 'code', 'pin', '*.authorization'],
 });
 
@@ -20,9 +27,10 @@ export function nameLogs(service: string): void {
   log.setBindings({ service });
 }
 
-/** A phone number as logs show it: `+2547****5678`. */
-export function masked(msisdn: string): string {
-  return msisdn.length < 9 ? '****' : `${msisdn.slice(0, 5)}****${msisdn.slice(-4)}`;
+/** What an error and its causes say, and where they were thrown; numbers are not masked yet. */
+export function wordsOf(error: Error): { type: string; message: string; stack: string } {
+  const { type, message, stack } = pino.stdSerializers.err(error);
+  return { type, message, stack };
 }
 
 /** Nest's own messages, as our lines; its start-up chatter is `debug`. */

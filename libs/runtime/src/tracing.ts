@@ -2,6 +2,7 @@ import { context, type Attributes, propagation, SpanKind, SpanStatusCode, trace 
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
+import { maskNumbers } from './masking.ts';
 
 const tracer = trace.getTracer('smspay');
 let provider: NodeTracerProvider | undefined;
@@ -29,7 +30,10 @@ export function traceparent(): string | undefined {
   return carrier.traceparent;
 }
 
-/** Runs `work` in a span, below `parent` (a `traceparent`) or the current one. A thrown error marks the span and passes on. */
+/**
+ * Runs `work` in a span, below `parent` (a `traceparent`) or the current one. Its attributes are ids, never a text. A thrown error marks the
+ * span by its name alone, since its words may quote what nobody may read, and passes on.
+ */
 export async function span<T>(
   name: string,
   work: () => Promise<T>,
@@ -38,7 +42,7 @@ export async function span<T>(
   const parent = options.parent ? propagation.extract(context.active(), { traceparent: options.parent }) : context.active();
   return tracer.startActiveSpan(
     name,
-    { kind: options.kind ?? SpanKind.INTERNAL, attributes: options.attributes ?? {} },
+    { kind: options.kind ?? SpanKind.INTERNAL, attributes: withoutNumbers(options.attributes) },
     parent,
     async (active) => {
       try {
@@ -50,6 +54,13 @@ export async function span<T>(
         active.end();
       }
     },
+  );
+}
+
+// The net below, as for logs.
+function withoutNumbers(attributes: Attributes = {}): Attributes {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => [name, typeof value === 'string' ? maskNumbers(value) : value]),
   );
 }
 

@@ -7,7 +7,7 @@ import { checkDatabase } from './check-database.ts';
 import { listDeadLetters, moveDeadLetters, type Which } from './dead-letters.ts';
 import { fund } from './fund.ts';
 import { restore } from './restore.ts';
-import { Problem } from './settings.ts';
+import { printable } from './settings.ts';
 import { verifyLedger } from './verify.ts';
 
 // What the libs log is for services; here the operator reads what the command prints.
@@ -97,7 +97,7 @@ for (const [move, description] of [
 }
 
 await program.parseAsync().catch((error: unknown) => {
-  console.error(error instanceof Problem ? error.message : error);
+  console.error(printable(error));
   process.exitCode = 1;
 });
 // A NATS that did not answer is still being waited for.

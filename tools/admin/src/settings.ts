@@ -1,10 +1,16 @@
 import { Currency } from '#libs/contracts';
 import type { LedgerKeys } from '#libs/ledger';
 import { uriProblems } from '#libs/mongo';
-import { keyFile } from '#libs/runtime';
+import { keyFile, maskNumbers, wordsOf } from '#libs/runtime';
 
 /** What stops a command before it did anything, in words for the operator. */
 export class Problem extends Error {}
+
+/** What the operator reads of an error. Of one that is no problem of theirs, as a log has it: no number but masked, and no documents that a driver hangs on it. */
+export function printable(error: unknown): string {
+  if (error instanceof Problem) return error.message;
+  return maskNumbers(error instanceof Error ? wordsOf(error).stack : String(error));
+}
 
 /** A setting that a command needs. */
 export function setting(name: string, what: string): string {
