@@ -105,9 +105,8 @@ export class InboundService implements OnModuleInit {
         this.host,
       );
       crashPoint('gateway: SMS stored');
-      if (inserted) return stored;
-      known = stored;
-      return undefined;
+      if (!inserted) known = stored;
+      return stored;
     });
     if (!known) return;
     const same = known.from === from && known.to === to && (!known.text || this.textOf(known) === body);

@@ -104,7 +104,7 @@ export class OutboundService implements OnModuleInit {
     const store = async (first: FirstTry) => {
       // What is sent at once is stored together with its first try.
       isSentNow = first.claim !== undefined && !isOver(text.dropAt, createdAt);
-      const { inserted, stored } = await insertOrRead(
+      const { stored } = await insertOrRead(
         this.outbox,
         {
           ...document,
@@ -117,7 +117,7 @@ export class OutboundService implements OnModuleInit {
         this.host,
       );
       crashPoint('gateway: text stored');
-      return inserted ? stored : undefined;
+      return stored;
     };
     await this.redrive.begin(store, (stored) => (isSentNow ? this.post(stored, createdAt) : this.drive(stored)));
   }

@@ -115,7 +115,7 @@ export class PaymentsService implements OnModuleInit {
   async insert({ id, ...payment }: Payment | NotOpened, untold: Tale[], slot?: string): Promise<void> {
     crashPoint('transactions: before a payment is stored');
     await this.redrive.begin(async (first) => {
-      const { inserted, stored } = await insertOrRead(
+      const { stored } = await insertOrRead(
         this.payments,
         {
           ...payment,
@@ -131,7 +131,7 @@ export class PaymentsService implements OnModuleInit {
         this.host,
       );
       crashPoint('transactions: payment stored');
-      return inserted ? stored : undefined;
+      return stored;
     });
   }
 

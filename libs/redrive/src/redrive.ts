@@ -130,22 +130,24 @@ export class Redrive<T extends Driven> {
 
   /**
    * Stores a document, or the change that makes it open, with the first try that `store` is given: a claim of this process if it has room, else due
-   * for any. `store` returns what to drive at once, if it stored it. `drive` may begin further on than later ones.
+   * for any. `store` returns what is stored under the id then, if anything: what has this claim is driven at once, whether the reply to its insert
+   * came or was lost. `drive` may begin further on than later ones.
    */
   async begin(store: (first: FirstTry) => Promise<T | undefined>, drive = this.#options.drive): Promise<void> {
     this.#idleLooks = 0;
     const { inTurn, leaseMs, lifecycle } = this.#options;
     const isNow = this.#hasRoom() && !(inTurn && this.#due.length > 0);
     if (!isNow) {
-      this.#more = true;
       await store(this.later());
       return;
     }
     // The room is taken before the document is stored: as many come at once as like.
     this.#occupy(1);
+    const claim = this.#newClaim();
     let document: T | undefined;
     try {
-      document = await store({ nextTryAt: this.#in(leaseMs), claim: this.#newClaim() });
+      const stored = await store({ nextTryAt: this.#in(leaseMs), claim });
+      if (stored?.claim === claim) document = stored;
     } finally {
       if (!document) this.#occupy(-1);
     }
