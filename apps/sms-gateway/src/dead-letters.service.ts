@@ -103,7 +103,7 @@ export class DeadLettersService {
 
   /** The oldest first; of those that are named by their ids in any order. */
   private find(filter: QueryFilter<Letter>, box: LetterBox, limit: number, skip = 0): Promise<Letter[]> {
-    const order = ID[box] in filter ? {} : ({ 'dead.at': 1 } as const);
+    const order: Record<string, 1> = ID[box] in filter ? {} : { 'dead.at': 1 };
     return this.boxes[box].find(filter).sort(order).skip(skip).limit(limit).lean<Letter[]>();
   }
 }
