@@ -2,18 +2,27 @@ import type { LoggerService } from '@nestjs/common';
 import { trace } from '@opentelemetry/api';
 import { pino } from 'pino';
 
+/**
+ * Written at once: what is written later is lost with a process that is killed, and to a pipe that nobody reads any more pino would flush it at
+ * the end again and again for ever, so that the process never exits.
+ */
+const stdout = pino.destination({ dest: 1, sync: true });
+
 /** JSON lines on stdout. `msg` is a constant sentence, values are fields (style.md § 4). Redaction is the net below, not the plan. */
-export const log = pino({
-  level: process.env['LOG_LEVEL'] || 'info',
-  base: null,
-  timestamp: pino.stdTimeFunctions.isoTime,
-  formatters: { level: (label) => ({ level: label }) },
-  mixin: () => {
-    const traceId = trace.getActiveSpan()?.spanContext().traceId;
-    return traceId ? { traceId } : {};
+export const log = pino(
+  {
+    level: process.env['LOG_LEVEL'] || 'info',
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    mixin: () => {
+      const traceId = trace.getActiveSpan()?.spanContext().traceId;
+      return traceId ? { traceId } : {};
+    },
+    redact: ['*.text', '*.body', '*.Body', '*.code', '*.pin', 'text', 'body', 'Body', 'code', 'pin', '*.authorization'],
   },
-  redact: ['*.text', '*.body', '*.Body', '*.code', '*.pin', 'text', 'body', 'Body', 'code', 'pin', '*.authorization'],
-});
+  stdout,
+);
 
 /** Names the service in every line from now on. */
 export function nameLogs(service: string): void {
