@@ -133,4 +133,17 @@ describe.each(['fastify', 'express'])('on %s', (adapter) => {
     expect(wrong()).toEqual([]);
     await town.checkInvariants();
   });
+
+  it('a stop waits for no stranger, and exits with 0', async () => {
+    const socket = connect(gateway.port, '127.0.0.1');
+    socket.on('error', () => undefined).resume();
+    socket.write(
+      `POST /sms/inbound HTTP/1.1\r\nHost: gateway\r\nContent-Type: ${FORM}\r\nTransfer-Encoding: chunked\r\n\r\n2\r\na=\r\n`,
+    );
+    await seenAll();
+    const began = Date.now();
+    await gateway.stop();
+    expect(await gateway.ended()).toBe(0);
+    expect(Date.now() - began).toBeLessThan(10_000);
+  });
 });

@@ -52,6 +52,7 @@ describe('F24', () => {
       'smspay_http_refused_total{why="no_form"}',
       'smspay_http_refused_total{why="malformed"}',
       'smspay_http_refused_total{why="crowded"}',
+      'smspay_http_refused_total{why="early"}',
       'smspay_webhooks_refused_total',
     ])
       expect([series, counted.get(series)]).toEqual([series, expect.any(Number)]);

@@ -3,7 +3,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { Metrics, realHost } from '#libs/runtime';
-import { BoundedHttpServer } from './bounded-http-server.ts';
+import { BoundedHttpServer, listenAt } from './bounded-http-server.ts';
 
 let metrics: Metrics;
 let http: BoundedHttpServer;
@@ -22,7 +22,7 @@ beforeEach(async () => {
     if (request.url === '/slow') await realHost.sleep(1_000);
     response.writeHead(request.url === '/missing' ? 404 : 200).end(request.url);
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(listenAt(0));
   await once(server, 'listening');
 });
 afterEach(async () => {
@@ -158,11 +158,19 @@ describe('a stranger', () => {
     expect(seen).toEqual([]);
   });
 
+  it('who does not wait for an answer before it asks again gets no other', async () => {
+    const one = await stranger(get('/slow').repeat(100));
+    await one.ended;
+    expect(seen).toHaveLength(1);
+    expect(await refused()).toEqual({ early: 1 });
+    expect(await statusOf(await stranger(get('/')))).toBe(200);
+  });
+
   it('who waits longest with an unfinished request makes room, and no one else', async () => {
     const kept = await stranger(get('/'));
     expect(await statusOf(kept)).toBe(200);
     const slow = await stranger(get('/slow'));
-    const crowd = await Promise.all(Array.from({ length: 1_000 }, () => stranger('GET / HTTP')));
+    const crowd = await Promise.all(Array.from({ length: 2_000 }, () => stranger('GET / HTTP')));
     expect(await refused()).toEqual({});
     const honest = await stranger(get('/'));
     expect(await statusOf(honest)).toBe(200);
@@ -174,7 +182,7 @@ describe('a stranger', () => {
   });
 
   it('who keeps connections without a use loses them when there is room for no more', async () => {
-    for (let some = 0; some < 4; some++) {
+    for (let some = 0; some < 6; some++) {
       const kept = await Promise.all(Array.from({ length: 500 }, () => stranger(get('/'))));
       expect(new Set(await Promise.all(kept.map(statusOf)))).toEqual(new Set([200]));
     }

@@ -30,11 +30,14 @@ const SILENCE_MAX_MS = 20_000;
 const KEPT_MS = 72_000;
 const LOOK_MS = 1_000;
 
-/** An honest request is whole within milliseconds, so so many never wait at once; with a full body each they hold some 60 MB. */
-const UNFINISHED_MAX = 1_000;
-/** As many again that proxies keep or that are being answered; what one turn of the event loop accepts before it closes any fits too. */
-const CONNECTIONS_MAX = 2 * UNFINISHED_MAX;
-/** node accepts one connection in a turn of its event loop: in the 511 places that it asks for by itself a crowd leaves no room, and who comes then tries again after seconds. */
+/** An honest request is whole within milliseconds, so so many never wait at once. With a full body each they hold 100 MB of a pod's 384. */
+const UNFINISHED_MAX = 2_000;
+/** So many more may be answered, or be kept by proxies. */
+const CONNECTIONS_MAX = UNFINISHED_MAX + 1_000;
+/**
+ * node accepts one connection in a turn of its event loop. In the 511 places that it asks for by itself a crowd leaves no room, and who comes
+ * then tries again after seconds.
+ */
 const BACKLOG = CONNECTIONS_MAX;
 
 /** Requests are still answered for so long after the begin of a stop. */
@@ -134,7 +137,10 @@ export class BoundedHttpServer {
   #take(request: IncomingMessage, response: ServerResponse, handler: RequestListener): void {
     const { socket } = request;
     // Who sends one request before the answer to another could have thousands begun in one piece of the network's; proxies and Twilio do not.
-    if (this.#busy.has(socket)) return void socket.destroy();
+    if (this.#busy.has(socket)) {
+      if (!socket.destroyed) this.#refusedTotal.inc({ why: 'early' });
+      return void socket.destroy();
+    }
     this.#busy.add(socket);
     response.once('close', () => this.#busy.delete(socket));
     this.#closeAfterRefusal(response);
