@@ -76,6 +76,8 @@ function complete(operation: Operation): void {
   if (form && 'content' in form) {
     form.content = { [FORM]: form.content['application/json'] ?? {} };
     operation.responses[400] = { description: 'Not the form that is described here.' };
+    operation.responses[413] = { description: 'More than 32 KiB or 200 fields. Nothing was read of it.' };
+    operation.responses[415] = { description: 'Not a form. Nothing was read of it.' };
   }
   const headers: { name: string; value: string }[] = Reflect.getMetadata(HEADERS_METADATA, controller.prototype[method]) ?? [];
   const type = headers.find(({ name }) => name === 'Content-Type')?.value;

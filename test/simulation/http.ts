@@ -10,8 +10,6 @@ export interface SimulatedRequest {
   body: string;
 }
 
-type Handler = (request: unknown, response: unknown) => void;
-
 /**
  * Puts a request into a service as node's HTTP server would, and resolves with the status of its answer. Without sockets, and without a turn
  * of the real event loop (fastify's own `inject` takes some), so that it happens in virtual time.
@@ -27,10 +25,7 @@ export function putIn(app: INestApplication, { method, url, headers, body }: Sim
     socket: { remoteAddress: '127.0.0.1', encrypted: false },
     connection: { remoteAddress: '127.0.0.1' },
   });
-  return new Promise((resolve) => {
-    const { routing } = app.getHttpAdapter().getInstance() as { routing: Handler };
-    routing(request, new SimulatedResponse(resolve));
-  });
+  return new Promise((resolve) => app.getHttpServer().emit('request', request, new SimulatedResponse(resolve)));
 }
 
 /** What frameworks use of `http.ServerResponse`; of the answer only the status is kept. */

@@ -6,8 +6,9 @@ import { type Driven } from '#libs/redrive';
 @Schema({ collection: 'inbox', versionKey: false, strict: 'throw' })
 export class InboxMessage implements Driven {
   @Prop({ type: String }) _id!: SmsId;
-  @Prop({ type: String, required: true }) from!: string;
-  @Prop({ type: String, required: true }) to!: string;
+  /** Who sent it and to whom, in the provider's words, whatever they are: even empty ones are recorded. */
+  @Prop({ type: String, required: isAbsent('from') }) from!: string;
+  @Prop({ type: String, required: isAbsent('to') }) to!: string;
   /** Sealed for `inbox:<_id>`. Absent after its time. */
   @Prop({ type: String }) text?: Sealed;
   /** How many pictures and the like came with it; never fetched. */
@@ -32,3 +33,10 @@ export const InboxSchema = SchemaFactory.createForClass(InboxMessage)
   .index({ eraseAt: 1 }, { sparse: true })
   .index({ from: 1, recordedAt: 1 })
   .index({ recordedAt: 1 });
+
+/** mongoose takes an empty text for none. */
+function isAbsent(field: 'from' | 'to') {
+  return function (this: InboxMessage) {
+    return typeof this[field] !== 'string';
+  };
+}

@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import type { Server } from 'node:http';
+import type { RequestListener } from 'node:http';
 import { type DynamicModule, Global, type INestApplication, Module, type Provider, type Type } from '@nestjs/common';
 import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
 import { getConnectionToken, MongooseModule } from '@nestjs/mongoose';
@@ -23,6 +23,7 @@ import {
 } from '#libs/runtime';
 import type { Connection } from 'mongoose';
 import type { z } from 'zod';
+import { BoundedHttpServer, listenAt } from './bounded-http-server.ts';
 import { Clock } from './clock.ts';
 import { Database } from './database.ts';
 import { HealthController, type Need, NEEDS } from './health.controller.ts';
@@ -30,7 +31,6 @@ import { SETTINGS } from './tokens.ts';
 
 /** Longer than the longest request, shorter than a pod's grace period. */
 const STOP_MAX_MS = 25_000;
-const LAME_DUCK_MS = 500;
 
 /** What is special about one service. */
 export interface Service<Schema extends z.ZodObject = z.ZodObject> {
@@ -76,7 +76,8 @@ export async function runService<Schema extends z.ZodObject>(service: Service<Sc
   metrics.collectDefaults();
   const bus = new NatsLink(service.name, settings);
   const { app, drain } = await startService(service, settings, { host: realHost, bus, metrics });
-  await app.listen(settings.PORT, '0.0.0.0');
+  // Nest's types know of a port alone; what there is besides, both frameworks hand on to node.
+  await app.listen(listenAt(settings.PORT) as never);
   log.info({ port: app.getHttpServer().address().port }, 'listening');
 
   let stopping = false;
@@ -115,10 +116,16 @@ export async function startService<Schema extends z.ZodObject>(
     { provide: RpcClient, useValue: new RpcClient(bus, host, metrics) },
     ...outside,
   ];
-  const app = await NestFactory.create(rootOf(service, settings, providers, bus), await httpAdapter(settings.HTTP_ADAPTER), {
-    logger: nestLogger,
-    abortOnError: false,
-  });
+  const http = new BoundedHttpServer(metrics);
+  const app = await NestFactory.create(
+    rootOf(service, settings, providers, bus),
+    await httpAdapter(http, settings.HTTP_ADAPTER),
+    {
+      logger: nestLogger,
+      abortOnError: false,
+      bodyParser: false,
+    },
+  );
   app.connectMicroservice({ strategy: server }, { deferInitialization: true }).useGlobalFilters(new PassOn());
   await app.init();
 
@@ -131,7 +138,7 @@ export async function startService<Schema extends z.ZodObject>(
 
   const drain = async () => {
     lifecycle.stop();
-    await Promise.all([closeHttp(app.getHttpServer(), host), server.drain()]);
+    await Promise.all([http.close(app.getHttpServer(), host), server.drain()]);
     await lifecycle.idle();
     await bus.close();
   };
@@ -204,24 +211,19 @@ function quiet(connection: Connection): Connection {
   return connection;
 }
 
-async function httpAdapter(name: 'fastify' | 'express' = 'fastify'): Promise<AbstractHttpAdapter> {
-  if (name === 'express') return new (await import('@nestjs/platform-express')).ExpressAdapter();
-  return new (await import('@nestjs/platform-fastify')).FastifyAdapter({
+async function httpAdapter(http: BoundedHttpServer, name: 'fastify' | 'express' = 'fastify'): Promise<AbstractHttpAdapter> {
+  if (name === 'express') {
+    const adapter = new (await import('@nestjs/platform-express')).ExpressAdapter();
+    adapter.initHttpServer = () => adapter.setHttpServer(http.serve(adapter.getInstance()));
+    return adapter;
+  }
+  const adapter = new (await import('@nestjs/platform-fastify')).FastifyAdapter({
+    serverFactory: (handler: RequestListener) => http.serve(handler),
+    clientErrorHandler: () => undefined,
     forceCloseConnections: 'idle',
-  }) as unknown as AbstractHttpAdapter;
-}
-
-/**
- * Requests are still answered for a moment, each with `Connection: close`, so that no client sends one on a connection that is closing
- * (RFC 9112, 9.6); then no new connection, and when what is under way is answered, the end.
- */
-async function closeHttp(server: Server, host: Host): Promise<void> {
-  server.prependListener('request', (_request, response) => response.setHeader('Connection', 'close'));
-  await host.sleep(LAME_DUCK_MS);
-  if (!server.listening) return;
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-    const sweep = setInterval(() => server.closeIdleConnections(), 50);
-    server.once('close', () => clearInterval(sweep));
   });
+  const fastify = adapter.getInstance();
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('*', ({ raw }, _payload, done) => done(null, (raw as { body?: unknown }).body));
+  return adapter as unknown as AbstractHttpAdapter;
 }

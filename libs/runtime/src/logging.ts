@@ -4,23 +4,32 @@ import { pino } from 'pino';
 import { maskNumbersInJson } from './masking.ts';
 
 /**
+ * Written at once: what is written later is lost with a process that is killed, and to a pipe that nobody reads any more pino would flush it at
+ * the end again and again for ever, so that the process never exits.
+ */
+const stdout = pino.destination({ dest: 1, sync: true });
+
+/**
  * JSON lines on stdout. `msg` is a constant sentence, values are fields. Who logs names no number and no secret; `serializers`,
  * `redact` and `hooks` are the net below, for what a library says in its errors, not the plan.
  */
-export const log = pino({
-  level: process.env['LOG_LEVEL'] || 'info',
-  base: null,
-  timestamp: pino.stdTimeFunctions.isoTime,
-  formatters: { level: (label) => ({ level: label }) },
-  mixin: () => {
-    const traceId = trace.getActiveSpan()?.spanContext().traceId;
-    return traceId ? { traceId } : {};
+export const log = pino(
+  {
+    level: process.env['LOG_LEVEL'] || 'info',
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    mixin: () => {
+      const traceId = trace.getActiveSpan()?.spanContext().traceId;
+      return traceId ? { traceId } : {};
+    },
+    // Of an error what it says, not what libraries hang on it: documents, values of keys, requests with their headers.
+    serializers: { err: (error: unknown) => (error instanceof Error ? wordsOf(error) : error) },
+    hooks: { streamWrite: maskNumbersInJson },
+    redact: ['*.text', '*.body', '*.Body', '*.code', '*.pin', 'text', 'body', 'Body', 'code', 'pin', '*.authorization'],
   },
-  // Of an error what it says, not what libraries hang on it: documents, values of keys, requests with their headers.
-  serializers: { err: (error: unknown) => (error instanceof Error ? wordsOf(error) : error) },
-  hooks: { streamWrite: maskNumbersInJson },
-  redact: ['*.text', '*.body', '*.Body', '*.code', '*.pin', 'text', 'body', 'Body', 'code', 'pin', '*.authorization'],
-});
+  stdout,
+);
 
 /** Names the service in every line from now on. */
 export function nameLogs(service: string): void {

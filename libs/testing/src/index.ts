@@ -1,5 +1,6 @@
 export * from './conversations.ts';
 export * from './document.ts';
+export * from './flood.ts';
 export * from './invariants.ts';
 export * from './load.ts';
 export * from './lossy-mongo.ts';
