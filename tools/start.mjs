@@ -14,7 +14,11 @@ const TARGETS = {
   start: [...FROM_SOURCE, 'tools/start/main.ts'],
   // Behind the arguments given: these take all that follows.
   test: (given) => [...JEST, ...given, '--testPathIgnorePatterns=test/faults/'],
-  faults: (given) => [...JEST, ...given, '--testPathPatterns=test/faults/'],
+  faults: (given) => [
+    ...JEST,
+    ...given,
+    ...(given.some((each) => !each.startsWith('--')) ? [] : ['--testPathPatterns=test/faults/']),
+  ],
   demo: [...FROM_SOURCE, 'tools/demo/src/main.ts'],
   // The services in it have decorators, which Node.js cannot strip. Much is made and soon forgotten there.
   simulate: ['--enable-source-maps', '--max-semi-space-size=64', 'dist/test/simulation/main.js'],
