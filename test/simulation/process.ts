@@ -38,6 +38,8 @@ export class SimulatedProcess implements Caller {
   /** How long its host slept, and since when it does. */
   #sleptMs = 0;
   #asleepAtMs: number | undefined;
+  /** When its host woke up last, true time in epoch milliseconds. */
+  awokeAtMs = 0;
   #trap: (Trap & { happens: (place: string) => void }) | undefined;
   #heardLater: (() => void)[] = [];
   readonly #mourners = new Set<() => void>();
@@ -171,7 +173,10 @@ export class SimulatedProcess implements Caller {
   resume(): void {
     if (this.#state !== 'paused') return;
     this.#state = 'running';
-    if (this.#asleepAtMs !== undefined) this.#sleptMs += this.#scheduler.nowMs - this.#asleepAtMs;
+    if (this.#asleepAtMs !== undefined) {
+      this.awokeAtMs = this.#scheduler.nowMs;
+      this.#sleptMs += this.awokeAtMs - this.#asleepAtMs;
+    }
     this.#asleepAtMs = undefined;
     const missed = this.#heardLater;
     this.#heardLater = [];

@@ -522,7 +522,13 @@ export class World {
   /** A process whose every write fails is not ready, however well its database answers a ping. */
   #lookForFalseReadiness(sinceMs: number): void {
     for (const { name, service, process, running } of this.#places) {
-      if (!running || !process?.alive || process.paused || service === 'notifications' || process.bornMs > sinceMs - 10_000)
+      if (
+        !running ||
+        !process?.alive ||
+        process.paused ||
+        service === 'notifications' ||
+        Math.max(process.bornMs, process.awokeAtMs) > sinceMs - 10_000
+      )
         continue;
       void putIn(running.app, { method: 'GET', url: '/health/ready', headers: {}, body: '' }).then((status) => {
         if (status !== 200 || !process.alive) return;
