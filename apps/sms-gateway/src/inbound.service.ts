@@ -116,6 +116,12 @@ export class InboundService implements OnModuleInit {
     }
   }
 
+  /** True if an SMS of a number that was recorded from `since` on and before `before` has no outcome yet. */
+  async isOpen(number: Msisdn, since: Date, before: Date): Promise<boolean> {
+    const open = { from: number, recordedAt: { $gte: since, $lt: before }, nextTryAt: { $exists: true } };
+    return (await this.inbox.exists(open)) !== null;
+  }
+
   private async understand(sms: InboxMessage): Promise<void> {
     const { outcome, message, dropAt, unasked } = await this.respond(sms);
     crashPoint('gateway: command carried out');

@@ -12,7 +12,7 @@ import { NumbersService } from './numbers.service.ts';
 import { OutboundService } from './outbound.service.ts';
 import { OutboxSchema, OutboxText } from './outbox.schema.ts';
 import { Twilio } from './providers/twilio.ts';
-import { TextsController } from './texts.controller.ts';
+import { MessagesController } from './messages.controller.ts';
 
 @Module({
   imports: [
@@ -22,7 +22,7 @@ import { TextsController } from './texts.controller.ts';
       { name: NumberRecord.name, schema: NumberSchema },
     ]),
   ],
-  controllers: [InboundController, DeliveryController, TextsController, DeadLettersController],
+  controllers: [InboundController, DeliveryController, MessagesController, DeadLettersController],
   providers: [InboundService, NumbersService, OutboundService, DeadLettersService, ErasureService, Twilio],
 })
 export class SmsGatewayModule {}

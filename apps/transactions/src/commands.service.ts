@@ -45,7 +45,7 @@ export class CommandsService {
         return TAKEN;
       case 'code':
         return this.byCode(asked, this.codes.unseal(command.code, asked.smsId), (payment) =>
-          this.payments.confirm(payment, causeOf(asked)),
+          this.payments.apply(payment, { type: 'right_code', cause: causeOf(asked) }),
         );
       case 'no':
         return this.no(asked, command);

@@ -48,7 +48,6 @@ export class PaymentRecord {
   @Prop({ type: Number }) codeN?: number;
   @Prop({ type: Number }) codeDigits?: CodeDigits;
   @Prop({ type: String }) codeKey?: string;
-  @Prop({ type: String }) confirmedBy?: Cause;
   /** Which of the payer's open ones it is, `<number>:<origin>:<1 to 5>`, until it is closed: unique, so there are never more. */
   @Prop({ type: String }) slot?: string;
   /** Whoever asks for it, until it is closed. */

@@ -2,6 +2,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import {
   type Cause,
+  LookForOpenSms,
   MakeTransfer,
   type MinorUnits,
   type Msisdn,
@@ -44,10 +45,9 @@ const ENDED_MAX = 30;
 const LEASE_MS = 10_000;
 /** Payments of which one process tells at the same time. */
 const AT_ONCE = 32;
-/** A timer that comes so late was held up, and so were codes. */
-const HELD_UP_MS = 5_000;
-/** What waits for what was away is understood within this of its return. */
-const UNDERSTOOD_WITHIN_MS = MINUTE_MS;
+/** What ends because its time is over waits so long for an SMS of its payer that is not understood yet, and looks again so often. */
+const HEARD_WITHIN_MS = 60 * MINUTE_MS;
+const LOOK_EVERY_MS = 10_000;
 /** What was due so long ago, or failed so often, is stuck. */
 const STUCK_MS = MINUTE_MS;
 const STUCK_TRIES = 5;
@@ -61,8 +61,6 @@ export class PaymentsService implements OnModuleInit {
   private readonly redrive: Redrive<StoredPayment>;
   private readonly endedTotal;
   private readonly seconds;
-  /** When something that codes need was away last, as far as this process knows; before it began, it may have been. */
-  private awayAtMs: number;
 
   constructor(
     @InjectModel(PaymentRecord.name) private readonly payments: Model<StoredPayment>,
@@ -74,7 +72,6 @@ export class PaymentsService implements OnModuleInit {
     lifecycle: Lifecycle,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {
-    this.awayAtMs = host.monotonicMs();
     this.endedTotal = metrics.counter('smspay_payments_total', 'Payments and requests by how they ended', ['state', 'reason']);
     this.seconds = metrics.histogram(
       'smspay_payment_seconds',
@@ -90,11 +87,7 @@ export class PaymentsService implements OnModuleInit {
       leaseMs: LEASE_MS,
       atOnce: AT_ONCE,
       givesUp: false,
-      canDrive: () => {
-        const can = rpc.connected && clock.good;
-        if (!can) this.awayAtMs = host.monotonicMs();
-        return can;
-      },
+      canDrive: () => rpc.connected && clock.good,
       lifecycle,
       clock,
       host,
@@ -166,20 +159,6 @@ export class PaymentsService implements OnModuleInit {
   async byRef(ref: Ref): Promise<ReadPayment | undefined> {
     const stored = await this.payments.findOne({ ref }).lean<StoredPayment>();
     return stored ? (paymentOf(stored) as ReadPayment) : undefined;
-  }
-
-  /** The payment is confirmed. What the ledger cannot be asked now is asked when this SMS is driven again, or by the timer. */
-  async confirm(payment: ReadPayment, cause: Cause): Promise<Payment> {
-    try {
-      return await this.apply(payment, { type: 'right_code', cause });
-    } catch (error) {
-      this.awayAtMs = this.host.monotonicMs();
-      const { _id, version } = payment;
-      await this.payments
-        .updateOne({ _id, version }, { $set: { confirmedBy: cause, version: version + 1 } })
-        .catch(() => undefined);
-      throw error;
-    }
   }
 
   /** Applies one input to a payment as it was read. Whoever loses a race reads again and decides again. */
@@ -275,18 +254,19 @@ export class PaymentsService implements OnModuleInit {
     const payment = paymentOf(stored);
     if (stored.untold.length > 0) return this.tell(stored, payment);
     if (payment.state === 'not_opened' || !isOpen(payment) || payment.refuseAt > this.clock.now()) return;
-    const isHeldUp = this.clock.now().getTime() - payment.refuseAt.getTime() > HELD_UP_MS;
-    if (isHeldUp || this.host.monotonicMs() - this.awayAtMs < UNDERSTOOD_WITHIN_MS) return this.refuseLater(stored);
+    if (await this.mayBeConfirmed(payment)) return this.refuseLater(stored);
     await this.apply(payment, { type: 'time_is_up', cause: `timer:${payment.id}`.slice(0, 100) as Cause });
   }
 
-  // Something was away, and a code that came in time may still wait for it.
+  // A code that came in time counts however late it is understood, whatever was away.
+  private async mayBeConfirmed({ payer, openedAt, endsAt, refuseAt }: Payment): Promise<boolean> {
+    if (this.clock.now().getTime() - refuseAt.getTime() > HEARD_WITHIN_MS) return false;
+    return (await this.rpc.ask(LookForOpenSms, { number: payer.number, since: openedAt, before: endsAt })).found;
+  }
+
   private async refuseLater(stored: StoredPayment): Promise<void> {
-    const refuseAt = new Date(this.clock.now().getTime() + UNDERSTOOD_WITHIN_MS);
-    await this.payments.updateOne(
-      { ...claimOf(stored), version: stored.version },
-      { $set: { refuseAt, nextTryAt: refuseAt, version: stored.version + 1, waits: 0 }, $unset: { claim: 1 } },
-    );
+    const nextTryAt = new Date(this.clock.now().getTime() + LOOK_EVERY_MS);
+    await this.payments.updateOne(claimOf(stored), { $set: { nextTryAt, waits: 0 }, $unset: { claim: 1 } });
   }
 
   private async tell(stored: StoredPayment, payment: Payment | NotOpened): Promise<void> {

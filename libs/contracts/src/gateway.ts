@@ -28,6 +28,18 @@ export const QueueTexts = rpc({
   response: z.object({}),
 });
 
+/**
+ * Whether an SMS of a number that was recorded in a time has no outcome yet: what waits for a code of that number must not end before it has.
+ * Asked before anything ends because its time is over.
+ */
+export const LookForOpenSms = rpc({
+  subject: 'gateway.sms.look_for_open',
+  by: 'sms-gateway',
+  from: ['transactions'],
+  request: z.object({ number: Msisdn, since: Moment, before: Moment }),
+  response: z.object({ found: z.boolean() }),
+});
+
 /** Where a dead letter lies. */
 export const LetterBox = z.enum(['inbox', 'outbox']);
 export type LetterBox = z.output<typeof LetterBox>;

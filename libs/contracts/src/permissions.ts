@@ -1,5 +1,5 @@
 import { Tell } from './events.ts';
-import { DismissDeadLetters, ListDeadLetters, QueueTexts, ReplayDeadLetters } from './gateway.ts';
+import { DismissDeadLetters, ListDeadLetters, LookForOpenSms, QueueTexts, ReplayDeadLetters } from './gateway.ts';
 import { CarryOut } from './payments.ts';
 import type { Asker, Contract } from './rpc.ts';
 import {
@@ -26,6 +26,7 @@ export const CONTRACTS: readonly Contract[] = [
   ReadLedger,
   Tell,
   QueueTexts,
+  LookForOpenSms,
   ListDeadLetters,
   ReplayDeadLetters,
   DismissDeadLetters,

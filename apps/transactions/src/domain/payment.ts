@@ -41,8 +41,6 @@ export interface Terms {
   codeDigits: CodeDigits;
   /** The id of the key of which its code is computed. */
   codeKey?: string;
-  /** The right code came in time, and the ledger could not be asked yet: then the timer asks it to pay. */
-  confirmedBy?: Cause;
 }
 
 /** How a payment stands; a field exists only where it means something. `closedBy` is the cause whose answer the ledger has. */
@@ -110,9 +108,7 @@ export function decide(payment: Payment, input: Input): Decision {
             question: { type: 'refuse_transfer', reason: reasonOfNo(payment, input.by), cause: input.cause },
           };
         case 'time_is_up':
-          return payment.confirmedBy === undefined
-            ? { result: 'ask', question: { type: 'refuse_transfer', reason: 'expired', cause: input.cause } }
-            : { result: 'ask', question: { type: 'make_transfer', cause: payment.confirmedBy } };
+          return { result: 'ask', question: { type: 'refuse_transfer', reason: 'expired', cause: input.cause } };
         case 'code_guessed':
           return payment.codeDigits === 9
             ? { result: 'unchanged' }
