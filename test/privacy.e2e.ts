@@ -382,8 +382,8 @@ describe('a day on which all goes wrong', () => {
     const posts = (headers: Record<string, string>, body: string | URLSearchParams) =>
       fetch(url, { method: 'POST', headers, body });
     expect((await posts({}, new URLSearchParams(webhook))).status).toBe(403);
-    expect((await posts(json, JSON.stringify(webhook))).status).toBe(403);
-    expect((await posts(json, JSON.stringify(webhook).slice(0, -9))).status).toBe(400);
+    expect((await posts(json, JSON.stringify(webhook))).status).toBe(415);
+    expect((await posts(json, JSON.stringify(webhook).slice(0, -9))).status).toBe(415);
     expect((await fetch(`${url}?${new URLSearchParams(webhook)}`)).status).toBe(404);
     const { From: _, ...nobody } = webhook;
     expect(await town.posts(nobody as typeof webhook)).toBe(400);

@@ -132,15 +132,15 @@ export class OutboundService implements OnModuleInit {
     return from.numbers.find((number) => number === first?.to) ?? only;
   }
 
-  private async drive(text: OutboxText): Promise<void> {
-    if (text.state === 'trying' && (await this.adopt(text))) return;
+  private async drive(text: OutboxText): Promise<boolean> {
+    if (text.state === 'trying' && (await this.adopt(text))) return true;
     if (isOver(text.dropAt, this.clock.now())) {
-      if (!(await this.redrive.close(text, { state: 'dropped' }))) return;
+      if (!(await this.redrive.close(text, { state: 'dropped' }))) return false;
       this.sentTotal.inc({ result: 'dropped' });
       log.warn(namesOf(text), 'text dropped: its time is over');
-      return;
+      return false;
     }
-    await this.send(text);
+    return this.send(text);
   }
 
   /**
@@ -167,22 +167,22 @@ export class OutboundService implements OnModuleInit {
     return false;
   }
 
-  private async send(text: OutboxText): Promise<void> {
+  private async send(text: OutboxText): Promise<boolean> {
     const began = this.clock.now();
     const { modifiedCount } = await this.outbox.updateOne(claimOf(text), {
       $set: { state: 'trying', nextTryAt: settledBy(began) },
       $push: { sends: began },
     });
-    if (modifiedCount === 1) await this.post(text, began);
+    return modifiedCount === 1 && (await this.post(text, began));
   }
 
-  /** One try, which is stored. It must be over before others ask what became of it. */
-  private async post(text: OutboxText, began: Date): Promise<void> {
+  /** One try, which is stored. It must be over before others ask what became of it. True if the provider did what it is there for. */
+  private async post(text: OutboxText, began: Date): Promise<boolean> {
     crashPoint('gateway: try stored');
     // Where the host itself slept, only the clock that goes on without it knows.
     if (!this.clock.good || this.clock.now().getTime() - began.getTime() > POST_WITHIN_MS) {
       log.warn(namesOf(text), 'a try came too late to be made');
-      return;
+      return false;
     }
     const sent = await span(
       'provider send',
@@ -207,6 +207,7 @@ export class OutboundService implements OnModuleInit {
     );
     // Where all are refused it is an outage; where one is while others pass, its own fault.
     if (sent.result === 'refused' && !sent.forGood) throw new Error(`provider error ${sent.errorCode}`);
+    return sent.result === 'accepted' || sent.result === 'refused';
   }
 
   private async settle(text: OutboxText, sent: SendResult): Promise<void> {

@@ -43,12 +43,17 @@ export interface Driven {
 /** The part of an insert, or of the change that makes a document open, that says when it is driven. */
 export type FirstTry = Pick<Driven, 'claim'> & { nextTryAt: Date };
 
+type Drive<T> = (document: T) => Promise<boolean | void>;
+
 export interface RedriveOptions<T extends Driven> {
   model: Model<T>;
   /** For logs and metrics: a closed set. */
   what: string;
-  /** Does what is open, and closes the document or moves it on, by its claim. Throwing means: again later. Safe to run twice. */
-  drive: (document: T) => Promise<void>;
+  /**
+   * Does what is open, and closes the document or moves it on, by its claim. Throwing means: again later. Safe to run twice. `false` says that nothing
+   * was seen to work by it, so that it does not tell an outage from a fault of another document.
+   */
+  drive: Drive<T>;
   /** How logs name a document whose `_id` tells a number; by its `_id` if absent. */
   nameOf?: (document: T) => string;
   /** How long a claim lasts; longer than one drive takes mostly. Who takes longer loses it, and does no harm. */
@@ -204,7 +209,7 @@ export class Redrive<T extends Driven> {
   }
 
   /** Drives one document after the other in a room that was taken, and lets more be driven at the same time while there are more. */
-  async #work(first?: { document: T; drive: (document: T) => Promise<void> }): Promise<void> {
+  async #work(first?: { document: T; drive: Drive<T> }): Promise<void> {
     const { what, lifecycle, drive } = this.#options;
     try {
       if (first) await this.#drive(first.document, this.#in(0), first.drive);
@@ -278,11 +283,12 @@ export class Redrive<T extends Driven> {
     return modifiedCount === 1 ? { ...found, ...claimed } : undefined;
   }
 
-  async #drive(document: T, dueAt: Date, drive: (document: T) => Promise<void>): Promise<void> {
+  async #drive(document: T, dueAt: Date, drive: Drive<T>): Promise<void> {
     const { what, host } = this.#options;
     try {
-      await span(`${what} drive`, () => drive(document), { parent: document.traceparent });
-      this.#drives.inc({ what, result: 'passed' });
+      const worked = await span(`${what} drive`, () => drive(document), { parent: document.traceparent });
+      this.#drives.inc({ what, result: worked === false ? 'no_news' : 'passed' });
+      if (worked === false) return;
       this.#inARow = 0;
       this.#failing.clear();
       this.#passedAtMs = host.monotonicMs();
