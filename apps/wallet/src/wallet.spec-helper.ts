@@ -1,6 +1,6 @@
 import { randomBytes, createSecretKey } from 'node:crypto';
 import { type AccountId, type Cause, type Currency, minorUnits, type Ref, type TransferId } from '#libs/contracts';
-import { type LedgerSource, type Order, type PostedTransfer, type Side, type TransferDocument, verify } from '#libs/ledger';
+import { ledgerSource, type Order, type TransferDocument, verify } from '#libs/ledger';
 import { connectionOptions } from '#libs/mongo';
 import { Clock, Database } from '#libs/nest-service';
 import { type Host, Lifecycle, log, Metrics, realHost } from '#libs/runtime';
@@ -90,14 +90,5 @@ export function newOrder(change: Partial<Omit<Order, 'at'>> = {}): Omit<Order, '
 
 /** All that is wrong with the ledger of a database. */
 export async function problemsOf(transfers: Model<TransferDocument>): Promise<string[]> {
-  const source: LedgerSource = {
-    byId: () => transfers.find().sort({ _id: 1 }).lean<TransferDocument[]>().cursor(),
-    bySide: (side: Side) =>
-      transfers
-        .find({ [side]: { $exists: true } })
-        .sort({ [`${side}.account`]: 1, [`${side}.seq`]: 1 })
-        .lean<PostedTransfer[]>()
-        .cursor() as unknown as AsyncIterable<PostedTransfer>,
-  };
-  return (await verify(source, KEYS, 'Africa/Nairobi')).problems;
+  return (await verify(ledgerSource(transfers.collection), KEYS, 'Africa/Nairobi')).problems;
 }
