@@ -14,7 +14,7 @@ import {
   ReplayDeadLetters,
   walletAccount,
 } from '#libs/contracts';
-import { type LedgerSource, type PostedTransfer, type Side, type TransferDocument, verify } from '#libs/ledger';
+import { ledgerOf, type TransferDocument, verify } from '#libs/ledger';
 import { RpcClient } from '#libs/messaging';
 import { Metrics } from '#libs/runtime';
 import { Database, type RunningService } from '#libs/nest-service';
@@ -551,7 +551,7 @@ export class World {
 
   async #checkEnd(): Promise<void> {
     const transfers = this.#documents('wallet', 'transfers');
-    const report = await verify(sourceOf(transfers as unknown as readonly TransferDocument[]), KEYS, TIME_ZONE);
+    const report = await verify(ledgerOf(transfers as unknown as readonly TransferDocument[]), KEYS, TIME_ZONE);
     const inbox = this.#documents('sms-gateway', 'inbox');
     const outbox = this.#documents('sms-gateway', 'outbox');
     const dead = [...inbox, ...outbox].filter(({ dead, errorCode }) => dead && errorCode !== 21_610);
@@ -591,25 +591,6 @@ export class World {
       return answered ? [] : [`I4: SMS ${sid} came out as ${outcome}, and ${from} was told nothing`];
     });
   }
-}
-
-/** The collection as `verify` walks it. */
-function sourceOf(documents: readonly TransferDocument[]): LedgerSource {
-  const padded = (number = 0) => String(number).padStart(9, '0');
-  const place = (transfer: PostedTransfer, side: Side) => {
-    const lane = side === 'debit' ? 0 : transfer[side]?.lane;
-    return `${transfer[side]?.account} ${padded(lane)} ${padded(transfer[side]?.seq)}`;
-  };
-  return {
-    byId: async function* () {
-      yield* documents.toSorted((one, other) => (one._id < other._id ? -1 : 1));
-    },
-    bySide: async function* (side) {
-      yield* documents
-        .filter((document): document is PostedTransfer => document.kind !== 'refused' && document[side] !== undefined)
-        .toSorted((one, other) => (place(one, side) < place(other, side) ? -1 : 1));
-    },
-  };
 }
 
 /** A body in words that an older release does not know: the types of some messages are new to it. */

@@ -4,8 +4,18 @@ import { connect, createServer, type Server } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Cause, type Currency, minorUnits, type RefusalReason } from '#libs/contracts';
 import { type MongoServer, startMongo } from '#libs/dev-servers';
+import { ledgerSource, verify } from '#libs/ledger';
 import { realHost } from '#libs/runtime';
-import { FEES, newAccount, TREASURY, newOrder, problemsOf, type WalletProcess, walletProcess } from './wallet.spec-helper.ts';
+import {
+  FEES,
+  KEYS,
+  newAccount,
+  TREASURY,
+  newOrder,
+  problemsOf,
+  type WalletProcess,
+  walletProcess,
+} from './wallet.spec-helper.ts';
 
 let mongo: MongoServer;
 let processes: WalletProcess[];
@@ -46,6 +56,26 @@ describe('the ledger', () => {
     expect(await two.ledger.make({ ...order, cause: 'SM2' as Cause })).toEqual(made);
     const answers = await Promise.all(processes.flatMap(({ ledger }) => [ledger.make(order), ledger.make(order)]));
     expect(answers).toEqual(answers.map(() => made));
+  });
+
+  it('is found right by a walk while money moves', async () => {
+    const accounts = [await funded(), await funded(), newAccount()];
+    const until = new Date(one.clock.now().getTime() - 1);
+    const walk = { isOver: false };
+    // All that an account has goes on to the next.
+    const moves = (async () => {
+      for (let n = 0; !walk.isOver; n++) {
+        const [from, to] = [accounts[n % 3], accounts[(n + 1) % 3]] as const;
+        const amount = from ? await one.chains.balanceOf(from) : 0n;
+        if (amount > 0n) await one.ledger.make(newOrder({ from, to, amount: minorUnits(amount) }));
+      }
+    })();
+    for (let round = 0; round < 3; round++) {
+      const { problems } = await verify(ledgerSource(one.transfers.collection, 2), KEYS, 'Africa/Nairobi', { until });
+      expect(problems).toEqual([]);
+    }
+    walk.isOver = true;
+    await moves;
   });
 
   it('stores every field', async () => {

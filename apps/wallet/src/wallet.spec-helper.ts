@@ -90,6 +90,5 @@ export function newOrder(change: Partial<Omit<Order, 'at'>> = {}): Omit<Order, '
 
 /** All that is wrong with the ledger of a database. */
 export async function problemsOf(transfers: Model<TransferDocument>): Promise<string[]> {
-  const source = ledgerSource(transfers.collection as unknown as Parameters<typeof ledgerSource>[0]);
-  return (await verify(source, KEYS, 'Africa/Nairobi')).problems;
+  return (await verify(ledgerSource(transfers.collection), KEYS, 'Africa/Nairobi')).problems;
 }

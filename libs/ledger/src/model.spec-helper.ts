@@ -3,9 +3,9 @@ import type { AccountId } from '#libs/contracts';
 import { signed } from './hash.ts';
 import { type Heads, type Order, post } from './post.ts';
 import { floorOf } from './rules.ts';
+import { ledgerOf } from './source.ts';
 import {
   type Chain,
-  chainName,
   creditChain,
   creditHead,
   debitChain,
@@ -15,7 +15,6 @@ import {
   feeHead,
   incomeChains,
   type PostedTransfer,
-  type Side,
   totalOf,
   type TransferDocument,
 } from './transfer.ts';
@@ -91,14 +90,11 @@ export class Collection implements LedgerSource {
     return decision.reason as 'insufficient_funds' | 'frozen';
   }
 
-  async *byId() {
-    yield* this.documents.toSorted((one, other) => (one._id < other._id ? -1 : 1));
+  byId() {
+    return ledgerOf(this.documents).byId();
   }
 
-  async *bySide(side: Side) {
-    const nameOf = (transfer: PostedTransfer) => chainName({ side, lane: 0, ...transfer[side] } as Chain);
-    yield* this.posted()
-      .filter((transfer) => transfer[side])
-      .sort((one, other) => nameOf(one).localeCompare(nameOf(other)) || (one[side]?.seq ?? 0) - (other[side]?.seq ?? 0));
+  byAccount() {
+    return ledgerOf(this.documents).byAccount();
   }
 }

@@ -83,6 +83,24 @@ export interface Chain {
 /** The chain's name, for maps and messages. */
 export const chainName = ({ side, account, lane }: Chain): string => `${side} ${account} ${lane}`;
 
+/**
+ * The order in which a ledger is walked: by account, of one account the debits first, then by lane. Below zero: `one` comes first. Accounts
+ * are ASCII, so it is the order of the database's indexes too, which compare UTF-8.
+ */
+export function compareChains(one: Chain, other: Chain): number {
+  if (one.account !== other.account) return one.account < other.account ? -1 : 1;
+  if (one.side !== other.side) return SIDES.indexOf(one.side) - SIDES.indexOf(other.side);
+  if (one.lane !== other.lane) return one.lane < other.lane ? -1 : 1;
+  return 0;
+}
+
+/** The chain that a transfer is in on one side; undefined if it has no such leg. */
+export function chainOf(side: Side, transfer: PostedTransfer): Chain | undefined {
+  if (side === 'debit') return transfer.debit && debitChain(transfer.debit.account);
+  const leg = transfer[side];
+  return leg && { side, account: leg.account, lane: leg.lane };
+}
+
 /** The chain that decides what an account may spend. */
 export const debitChain = (account: AccountId): Chain => ({ side: 'debit', account, lane: 0 });
 

@@ -179,6 +179,17 @@ describe('admin verify', () => {
     expect((await admin('verify')).code).toBe(0);
   }, 60_000);
 
+  it('says what to do if an index is missing', async () => {
+    const transfers = town.db('wallet').collection('transfers');
+    await transfers.dropIndex('debit.account_1_debit.seq_1');
+    expect(await admin('verify')).toMatchObject({
+      code: 1,
+      printed: expect.stringMatching(/^the ledger lacks an index: start the wallet/),
+    });
+    await transfers.createIndex({ 'debit.account': 1, 'debit.seq': 1 }, { unique: true, sparse: true });
+    expect((await admin('verify')).code).toBe(0);
+  }, 60_000);
+
   it('sees that the newest transfer is gone, by the heads of the run before', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'smspay-heads-'));
     const command = `verify --heads ${join(folder, 'heads')}`;
