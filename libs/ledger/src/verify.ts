@@ -171,8 +171,8 @@ export async function verify(
       const added = addedOn(side, transfer);
       if (side === 'debit') balance.debits += added;
       else balance.credits += added;
-      if (then?.seq === transfer[side]?.seq && then?.hash !== transfer.hash)
-        problem(`${transfer._id}: ${chainName(chain)}: seq ${then?.seq} is not what an earlier walk found there`);
+      if (then && then.seq === transfer[side]?.seq && then.hash !== transfer.hash)
+        problem(`${transfer._id}: ${chainName(chain)}: seq ${then.seq} is not what an earlier walk found there`);
       if (!counts(transfer)) return;
       counted[side]++;
       sums.set(transfer.currency, (sums.get(transfer.currency) ?? 0n) + (side === 'debit' ? -added : added));
@@ -204,7 +204,7 @@ class EarlierHeads {
     this.#missing = missing;
   }
 
-  /** The head of a chain to which this walk has come, or of none at its end. What lies before it, and was not asked for, is missing now. */
+  /** The head of the chain to which this walk has come, or of none at its end; what lies before that and was not asked for is missing now. */
   async of(chain: Chain | undefined): Promise<ChainHead | undefined> {
     for (;;) {
       const head = (this.#next ??= await this.#read());
