@@ -16,7 +16,7 @@ import { RpcClient } from '#libs/messaging';
 import { Redrive } from '#libs/redrive';
 import { crashPoint, DataKeys, Host, Lifecycle, log, masked, Metrics, Secret, span, SpanKind, traceparent } from '#libs/runtime';
 import { insertOrRead } from '#libs/mongo';
-import { Clock, SETTINGS } from '#libs/nest-service';
+import { Clock, Database, SETTINGS } from '#libs/nest-service';
 import type { Model } from 'mongoose';
 import { parse, type Parsed } from './domain/grammar.ts';
 import { senderOf } from './domain/sender.ts';
@@ -47,7 +47,8 @@ export class InboundService implements OnModuleInit {
     @InjectModel(InboxMessage.name) private readonly inbox: Model<InboxMessage>,
     private readonly numbers: NumbersService,
     private readonly rpc: RpcClient,
-    private readonly clock: Clock,
+    clock: Clock,
+    private readonly database: Database,
     private readonly host: Host,
     metrics: Metrics,
     lifecycle: Lifecycle,
@@ -84,7 +85,7 @@ export class InboundService implements OnModuleInit {
   }
 
   private async record({ MessageSid: smsId, From: from, To: to, Body: body, NumMedia: media }: InboundSms): Promise<void> {
-    const recordedAt = this.clock.now();
+    const recordedAt = await this.database.time();
     crashPoint('gateway: before an SMS is stored');
     let known: InboxMessage | undefined;
     await this.redrive.begin(async (first) => {

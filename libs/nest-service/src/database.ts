@@ -100,6 +100,12 @@ export class Database {
     this.#wroteAtMs = this.#host.monotonicMs();
   }
 
+  /** The time, asked anew where the clock is not good: its host may have slept. Throws where the database does not answer. */
+  async time(): Promise<Date> {
+    if (!this.#clock.good) await this.#look();
+    return this.#clock.now();
+  }
+
   /** True once the unique indexes were read back: before, nothing may be written. */
   get opened(): boolean {
     return this.#opened;
