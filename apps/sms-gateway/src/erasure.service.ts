@@ -29,7 +29,7 @@ interface Erasable {
  */
 @Injectable()
 export class ErasureService implements OnModuleInit {
-  private readonly boxes: readonly { name: string; model: Model<Erasable>; storedAt: string }[];
+  private readonly boxes: readonly { name: string; model: Model<Erasable>; storedAt: string; erased: Record<string, 1> }[];
 
   constructor(
     @InjectModel(InboxMessage.name) inbox: Model<InboxMessage>,
@@ -38,8 +38,8 @@ export class ErasureService implements OnModuleInit {
     private readonly clock: Clock,
   ) {
     this.boxes = [
-      { name: 'inbox', model: inbox as unknown as Model<Erasable>, storedAt: 'recordedAt' },
-      { name: 'outbox', model: outbox as unknown as Model<Erasable>, storedAt: 'createdAt' },
+      { name: 'inbox', model: inbox as unknown as Model<Erasable>, storedAt: 'recordedAt', erased: { text: 1 } },
+      { name: 'outbox', model: outbox as unknown as Model<Erasable>, storedAt: 'createdAt', erased: { text: 1, told: 1 } },
     ];
   }
 
@@ -54,7 +54,7 @@ export class ErasureService implements OnModuleInit {
 
   /** Erases what is older than 30 days and has nothing left to be done for it. Safe to run by several processes. */
   async erase(now: Date): Promise<void> {
-    for (const { name, model, storedAt } of this.boxes) {
+    for (const { name, model, storedAt, erased: fields } of this.boxes) {
       await this.adopt(model, storedAt, now);
       let erased = 0;
       for (let found = AT_ONCE; found === AT_ONCE;) {
@@ -67,8 +67,7 @@ export class ErasureService implements OnModuleInit {
         found = due.length;
         const closed = { _id: { $in: due.filter(({ nextTryAt }) => !nextTryAt).map(({ _id }) => _id) } };
         const open = { _id: { $in: due.filter(({ nextTryAt }) => nextTryAt).map(({ _id }) => _id) } };
-        erased += (await model.updateMany(closed, { $unset: { text: 1, told: 1, eraseAt: 1 } } as UpdateQuery<Erasable>))
-          .modifiedCount;
+        erased += (await model.updateMany(closed, { $unset: { ...fields, eraseAt: 1 } } as UpdateQuery<Erasable>)).modifiedCount;
         await model.updateMany(open, { $set: { eraseAt: new Date(now.getTime() + DAY_MS) } } as UpdateQuery<Erasable>);
       }
       if (erased > 0) log.info({ box: name, erased }, 'old texts erased');

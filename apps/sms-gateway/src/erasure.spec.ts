@@ -55,4 +55,20 @@ it('erases texts after 30 days, and never an id or what is still open', async ()
     new: undefined,
     'new, of 0.2.0': undefined,
   });
+
+  const text = {
+    to: '+254712000001',
+    from: '+254700000001',
+    language: 'en',
+    text: 'k.x',
+    told: 'k.y',
+    carriesCode: false,
+    sends: [],
+    tries: 0,
+  };
+  const stored = { ...text, _id: 'SM1:answer:+254712000001', state: 'delivered', callbackId: 'one' };
+  await outbox.insertOne({ ...stored, createdAt: day(1), eraseAt: eraseAtOf(day(1)) } as never);
+  await erasure.erase(day(33));
+  const left = await outbox.findById(stored._id).lean<OutboxText>();
+  expect([left?.text, left?.told, left?.eraseAt]).toEqual([undefined, undefined, undefined]);
 });
