@@ -3,7 +3,6 @@ import { InjectModel } from '@nestjs/mongoose';
 import {
   answerEventOf,
   CarryOut,
-  type Language,
   type Message,
   Msisdn,
   OpenWallet,
@@ -22,7 +21,7 @@ import { parse, type Parsed } from './domain/grammar.ts';
 import { senderOf } from './domain/sender.ts';
 import { eraseAtOf } from './erasure.service.ts';
 import { InboxMessage } from './inbox.schema.ts';
-import { NumbersService } from './numbers.service.ts';
+import { LANGUAGE, NumbersService } from './numbers.service.ts';
 import type { Settings } from './settings.ts';
 import type { InboundSms } from './twilio-forms.ts';
 
@@ -31,7 +30,6 @@ const LEASE_MS = 15_000;
 /** SMS that one process understands at the same time. */
 const AT_ONCE = 8;
 const HISTORY_MAX = 5;
-const LANGUAGE: Language = 'en';
 
 /** What to do for one SMS: ask transactions, tell its sender something, or nothing. `outcome` is kept in the inbox. */
 type Response = { outcome: string; message?: Message; dropAt?: Date | undefined; unasked?: boolean };

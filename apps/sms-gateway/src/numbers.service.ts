@@ -4,10 +4,11 @@ import type { Language, Msisdn, SmsId } from '#libs/contracts';
 import { insertOrRead } from '#libs/mongo';
 import { Host, log, Unavailable } from '#libs/runtime';
 import { LRUCache } from 'lru-cache';
-import type { Model, UpdateQuery } from 'mongoose';
+import type { Model } from 'mongoose';
 import { NumberRecord } from './number.schema.ts';
 
-const LANGUAGE: Language = 'en';
+/** Of everybody, so far. */
+export const LANGUAGE: Language = 'en';
 /** Help that nobody asked for comes at most once in this. */
 const HELP_EVERY_MS = 5 * 60_000;
 const RACES_MAX = 10;
@@ -36,10 +37,10 @@ export class NumbersService {
     return this.note(number, 'deliveredAt', at);
   }
 
-  /** The provider takes no text for a number, or again: what it said is stored. */
-  async optedOut(number: Msisdn, at: Date | undefined): Promise<void> {
-    const change: UpdateQuery<NumberRecord> = at ? { $set: { optedOutAt: at } } : { $unset: { optedOutAt: 1 } };
-    await this.numbers.updateOne({ _id: number }, { ...change, $setOnInsert: { language: LANGUAGE } }, { upsert: true });
+  /** The provider takes no text for a number, until one is delivered again. */
+  async optedOut(number: Msisdn, at: Date): Promise<void> {
+    const change = { $set: { optedOutAt: at }, $setOnInsert: { language: LANGUAGE } };
+    await this.numbers.updateOne({ _id: number }, change, { upsert: true });
   }
 
   /** True for one SMS of a number in five minutes, and for that one each time. However many come at once: the row decides. */

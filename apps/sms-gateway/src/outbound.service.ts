@@ -265,8 +265,9 @@ export class OutboundService implements OnModuleInit {
     if (state === 'delivered') {
       const to = Msisdn.safeParse(To);
       if (to.success) await this.numbers.delivered(to.data, this.clock.now());
+    } else {
+      log.warn({ sid: MessageSid, state, errorCode: ErrorCode }, 'text not delivered');
     }
-    if (state !== 'delivered') log.warn({ sid: MessageSid, state, errorCode: ErrorCode }, 'text not delivered');
   }
 
   /** Moves a text's state forward, never back; nothing is left to be done for it, and it is no dead letter any more. False if it was there. */

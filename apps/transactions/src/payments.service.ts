@@ -130,29 +130,30 @@ export class PaymentsService implements OnModuleInit {
 
   /** What of a person's has a code: what is open, and of what ended in the last day the newest. In the order in which they were opened. */
   async withCodesOf(number: Msisdn): Promise<ReadPayment[]> {
-    const slots = [...slotsOf(number, 'pay'), ...slotsOf(number, 'request')];
     const lately = { 'payer.number': number, endsAt: { $gt: new Date(this.clock.now().getTime() - DAY_MS) } };
-    const [open, newest] = await Promise.all([
-      this.payments.find({ slot: { $in: slots } }).lean<StoredPayment[]>(),
+    const [held, newest] = await Promise.all([
+      this.heldBy(number),
       this.payments.find(lately).sort({ endsAt: -1 }).limit(ENDED_MAX).lean<StoredPayment[]>(),
     ]);
-    const all = new Map([...open, ...newest].map((stored) => [stored._id, paymentOf(stored) as ReadPayment]));
-    return [...all.values()].sort((one, other) => one.openedAt.getTime() - other.openedAt.getTime());
+    return inOrder([...held, ...newest]);
   }
 
   /** What waits for a person or, asked by them, for another: the newest. */
   async openOf(number: Msisdn): Promise<ReadPayment[]> {
-    const slots = [...slotsOf(number, 'pay'), ...slotsOf(number, 'request')];
     const [held, asked] = await Promise.all([
-      this.payments.find({ slot: { $in: slots } }).lean<StoredPayment[]>(),
+      this.heldBy(number),
       this.payments.find({ asker: number }).sort({ endsAt: -1 }).limit(LISTED_MAX).lean<StoredPayment[]>(),
     ]);
     const now = this.clock.now();
-    return [...held, ...asked]
-      .map((stored) => paymentOf(stored) as ReadPayment)
+    return inOrder([...held, ...asked])
       .filter((payment) => isOpen(payment) && payment.endsAt > now)
-      .sort((one, other) => one.openedAt.getTime() - other.openedAt.getTime())
       .slice(-LISTED_MAX);
+  }
+
+  /** What a payer has open: each holds one of their places. */
+  private heldBy(number: Msisdn): Promise<StoredPayment[]> {
+    const slots = [...slotsOf(number, 'pay'), ...slotsOf(number, 'request')];
+    return this.payments.find({ slot: { $in: slots } }).lean<StoredPayment[]>();
   }
 
   /** The payment of a reference. */
@@ -187,7 +188,7 @@ export class PaymentsService implements OnModuleInit {
         tries: 0,
         waits: 0,
       };
-      const read = payment;
+      const before = payment;
       let isStored = false;
       const store = async (first: FirstTry) => {
         const { modifiedCount } = await this.payments.updateOne(
@@ -199,7 +200,7 @@ export class PaymentsService implements OnModuleInit {
         );
         crashPoint('transactions: outcome stored');
         isStored = modifiedCount === 1;
-        return isStored ? ({ ...read, ...change, ...first } as StoredPayment) : undefined;
+        return isStored ? ({ ...before, ...change, ...first } as StoredPayment) : undefined;
       };
       // The longer code comes behind the answer to the wrong one.
       if (next.type === 'code_guessed') await store(this.redrive.later());
@@ -294,4 +295,10 @@ export class PaymentsService implements OnModuleInit {
     this.seconds.observe({ state: payment.state }, (this.clock.now().getTime() - payment.openedAt.getTime()) / 1000);
     log.info({ paymentId: payment.id, state: payment.state, reason }, 'payment ended');
   }
+}
+
+/** Payments that were read, each once, in the order in which they were opened. */
+function inOrder(stored: readonly StoredPayment[]): ReadPayment[] {
+  const all = new Map(stored.map((document) => [document._id, paymentOf(document) as ReadPayment]));
+  return [...all.values()].sort((one, other) => one.openedAt.getTime() - other.openedAt.getTime());
 }

@@ -7,7 +7,8 @@ import type { Bus } from './bus.ts';
 export const TIME_LEFT_HEADER = 'Smspay-Time-Left-Ms';
 export const TRACE_HEADER = 'traceparent';
 
-const TIMEOUT_MS = 5_000;
+/** How long an asker waits that does not say otherwise. */
+export const TIMEOUT_MS = 5_000;
 /** An answer longer ago says nothing of how the taker is now. */
 const ANSWERED_LATELY_MS = 10_000;
 /** Questions under way at once. More come only if an answer takes long, and would make it take longer. */

@@ -6,7 +6,7 @@ import { type Host, log, type Metrics, NobodyWaits, span, SpanKind, Unavailable,
 import { lastValueFrom, throwError } from 'rxjs';
 import { decode, encode, ZodError } from 'zod';
 import type { Bus, BusRequest, BusSubscription } from './bus.ts';
-import { fromJson, type Reply, TIME_LEFT_HEADER, TRACE_HEADER } from './rpc-client.ts';
+import { fromJson, type Reply, TIME_LEFT_HEADER, TIMEOUT_MS, TRACE_HEADER } from './rpc-client.ts';
 
 /** Our transport, so that a handler registers on it alone. */
 export const RPC_TRANSPORT = Symbol('smspay rpc');
@@ -25,8 +25,6 @@ Catch()(PassOn);
 
 /** Requests in work at once. Who asks more is told so at once, and asks again. */
 export const TAKEN_MAX = 200;
-/** Of an asker that does not say how long it waits. */
-const TIME_LEFT_MS = 5_000;
 
 /** Request and reply over the bus in a queue group per service. It drains: what arrived is answered before it closes. */
 export class RpcServer extends Server implements CustomTransportStrategy {
@@ -68,7 +66,7 @@ export class RpcServer extends Server implements CustomTransportStrategy {
       this.#drop(contract.subject, 'full');
       return this.#respond(asked, { error: 'unavailable' });
     }
-    const leftMs = Number(asked.headers[TIME_LEFT_HEADER] ?? TIME_LEFT_MS);
+    const leftMs = Number(asked.headers[TIME_LEFT_HEADER] ?? TIMEOUT_MS);
     const work: Promise<void> = within(this.#host, leftMs, () =>
       span(contract.subject, async () => this.#respond(asked, await this.#replyTo(contract, answer, asked)), {
         kind: SpanKind.SERVER,
