@@ -58,7 +58,9 @@ export async function startMongo({
   if (given) return givenMongo(given);
 
   const home = dataDir ?? (await mkdtemp(join(tmpdir(), 'smspay-mongodb-')));
-  const removeTemporary = () => (dataDir ? undefined : rm(home, { recursive: true, force: true }));
+  const removeTemporary = async () => {
+    if (!dataDir) await rm(home, { recursive: true, force: true });
+  };
   try {
     const engine = await findEngine(home, log);
     const ownPort = port ?? (await getPort());
@@ -70,6 +72,7 @@ export async function startMongo({
       dataDir: data,
       logFile: logFile ?? join(home, `${engine.kind}.log`),
       isReady: () => isPrimary(ownPort, engine.kind),
+      cleanUp: removeTemporary,
       command,
       args: keyFile ? [...args, '--keyFile', keyFile] : args,
       ...(env ? { env } : {}),
@@ -77,17 +80,8 @@ export async function startMongo({
     return {
       description: `${engine.name}, data in ${dataDir ? data : 'a temporary folder'}`,
       port: ownPort,
-      pid: server.pid,
-      exited: server.exited,
+      ...server,
       uri: (database) => `mongodb://127.0.0.1:${ownPort}/${database}?directConnection=true`,
-      stop: async () => {
-        await server.stop();
-        await removeTemporary();
-      },
-      kill: async () => {
-        await server.kill();
-        await removeTemporary();
-      },
     };
   } catch (error) {
     await removeTemporary();

@@ -60,7 +60,9 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
 
   const { dataDir, users, tls, log = () => undefined } = options;
   const home = dataDir ?? (await mkdtemp(join(tmpdir(), 'smspay-nats-')));
-  const removeTemporary = () => (dataDir ? undefined : rm(home, { recursive: true, force: true }));
+  const removeTemporary = async () => {
+    if (!dataDir) await rm(home, { recursive: true, force: true });
+  };
   try {
     const { binary, name } = await findBinary(log);
     const port = options.port ?? (await getPort());
@@ -74,21 +76,13 @@ export async function startNats(options: NatsOptions = {}): Promise<NatsServer> 
       port,
       dataDir: home,
       logFile: options.logFile ?? join(home, 'nats-server.log'),
+      cleanUp: removeTemporary,
     });
     return {
       description: name,
       url: `nats://127.0.0.1:${port}`,
       port,
-      pid: server.pid,
-      exited: server.exited,
-      stop: async () => {
-        await server.stop();
-        await removeTemporary();
-      },
-      kill: async () => {
-        await server.kill();
-        await removeTemporary();
-      },
+      ...server,
     };
   } catch (error) {
     await removeTemporary();

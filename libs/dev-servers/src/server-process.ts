@@ -23,6 +23,8 @@ export interface ServerCommand {
   logFile: string;
   /** Asked until true, once the port takes connections. */
   isReady?: () => Promise<boolean>;
+  /** Done when it was stopped or killed. */
+  cleanUp?: () => Promise<void>;
 }
 
 /** A server that we started. */
@@ -95,8 +97,12 @@ export async function startServer(server: ServerCommand): Promise<ServerProcess>
       const patience = setTimeout(() => void end('SIGKILL'), STOP_MAX_MS);
       await end('SIGTERM');
       clearTimeout(patience);
+      await server.cleanUp?.();
     },
-    kill: () => end('SIGKILL'),
+    async kill() {
+      await end('SIGKILL');
+      await server.cleanUp?.();
+    },
   };
 }
 
