@@ -105,7 +105,8 @@ describe('admin dead-letters', () => {
     const id = idOf(sms);
     const { printed } = await admin('dead-letters list');
     expect(printed).toMatch(new RegExp(`^inbox  ${id}  \\+2547\\*{4}\\d{4}  since .*, 10 tries: a fault\n`));
-    expect(printed).not.toMatch(/\d{9,}\b/);
+    // An SMS's id is hexadecimal, and may hold as many digits in a row.
+    expect(printed.replaceAll(id, '')).not.toMatch(/\d{9,}/);
     expect(await admin(`dead-letters replay ${id}`)).toEqual({ code: 0, printed: '1 dead letter driven again\n' });
     await town.checkInvariants();
   }, 60_000);
