@@ -126,7 +126,6 @@ async function open({ MessageSid: id = '', From: from = '', Body = '' }: Form): 
     dropAt: soon(),
     endsAt: soon(),
     refuseAt: soon(),
-    codeN: 0,
     codeDigits: 6,
     version: 0,
     untold: ['quote'],

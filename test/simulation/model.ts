@@ -92,9 +92,8 @@ export class Model {
         return after ? this.#outbox(before, after) : this.#breaks(`I4: text ${id} is gone`);
       case 'smspay_transactions.payments':
         return after ? this.#payment(before, after) : this.#breaks(`I5: payment ${id} is gone`);
-      case 'smspay_transactions.guesses':
-        if (after) this.#ticketed.add(after['smsId']);
-        return undefined;
+      case 'smspay_transactions.waiting_rooms':
+        return after ? this.#room(after) : undefined;
       default:
         return undefined;
     }
@@ -168,9 +167,21 @@ export class Model {
       this.#breaks(`F22: ${cause} moved money by a code of 6 digits after ${asked.wrong} wrong ones of ${asked.from} in an hour`);
   }
 
+  #room({ _id, tickets }: Stored): void {
+    const untilMs = (tickets as { until: Date }[]).map(({ until }) => until.getTime());
+    for (const endMs of untilMs) {
+      const inAnHour = untilMs.filter((ms) => ms <= endMs && ms > endMs - HOUR_MS).length;
+      if (inAnHour > GUESSES_MAX) this.#breaks(`F22: ${inAnHour} codes of ${_id} are compared in an hour`);
+    }
+    for (const { smsId } of tickets) this.#ticketed.add(smsId);
+  }
+
   #digitsOf(transferId: string): number | undefined {
-    return this.#looks.committed('transactions', 'payments', transferId.replace(/^pay:/, ''))?.['codeDigits'] as
-      number | undefined;
+    const id = transferId.replace(/^pay:/, '');
+    const payer: string = this.#looks.committed('transactions', 'payments', id)?.['payer']?.number ?? '';
+    const things: { id: string; codeDigits: number }[] =
+      this.#looks.committed('transactions', 'waiting_rooms', payer)?.['things'] ?? [];
+    return things.find((thing) => thing.id === id)?.codeDigits;
   }
 
   #add(account: AccountId, amount: bigint, id: string): void {
@@ -237,12 +248,12 @@ export class Model {
   }
 
   /** Nothing expires whose right code came in time, whatever was away. */
-  #expired({ _id, payer, endsAt, codeDigits }: Stored): void {
+  #expired({ _id, payer, endsAt }: Stored): void {
     const codes = this.#codes.get(_id) ?? [];
     for (const { sid, body } of this.#saidBy.get(payer.number) ?? []) {
       const sms = codes.includes(body.trim()) ? this.#looks.committed('sms-gateway', 'inbox', sid) : undefined;
       if (!sms || sms['recordedAt'] >= endsAt || sms['dead'] || this.poisoned.has(sid)) continue;
-      if (codeDigits === 6 && this.#wrongBefore(sms) < GUESSES_MAX)
+      if (this.#digitsOf(_id) === 6 && this.#wrongBefore(sms) < GUESSES_MAX)
         this.#breaks(`F25: payment ${_id} expired, and its code came in time, in ${sid}`);
     }
   }

@@ -213,7 +213,7 @@ const WORDS = [
 /** What a process does that is seldom, and matters. */
 const PLACES: Record<ServiceName, readonly [string, ...string[]]> = {
   'sms-gateway': ['provider list', 'outbox', 'inbox', 'numbers'],
-  transactions: ['guesses', 'payments insertOne', 'payments updateOne', 'notifications.tell', 'wallet.transfer.make'],
+  transactions: ['waiting_rooms', 'payments insertOne', 'payments updateOne', 'notifications.tell', 'wallet.transfer.make'],
   wallet: ['transfers insertOne', 'wallets', 'links'],
   notifications: ['gateway.texts.queue'],
 };

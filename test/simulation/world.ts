@@ -37,6 +37,8 @@ import { Story } from './story.ts';
 const START_MS = Date.UTC(2026, 0, 26, 9);
 const JOIN_MS = 5_000;
 const RESTART_MS = 1_000;
+/** A question to a service that failed is answered by then. */
+const FAILED_LATELY_MS = 10_000;
 /** What is under way for so long after all faults have ended is stuck. */
 const PATIENCE_MS = 4 * 60_000;
 /** Longer than anything stays open. */
@@ -89,6 +91,7 @@ export class World {
   /** What a majority of the database has, by `<database>.<collection>` and id. */
   readonly #committed = new Map<string, Map<string, Stored>>();
   #failing: Set<ServiceName> = new Set();
+  #failedAtMs = -Infinity;
   /** Numbers whose next SMS meets a bug, and SMS that do. */
   readonly #poisoning = new Set<string>();
   readonly #poison = new Set<string>();
@@ -225,6 +228,8 @@ export class World {
     };
     this.#bus.translate = (body, reader) => (this.#old.has(reader.name) ? newer(body) : body);
     this.#bus.onFault = ({ name }, subject) => {
+      // Whoever asks a service that fails takes that for a fault of the question, until it has done nothing else for a while.
+      if (this.#failing.size > 0 || this.#scheduler.nowMs - this.#failedAtMs < FAILED_LATELY_MS) return;
       this.#model.broken.push(`fault: ${name} failed at ${subject}: nothing here is a fault of just what is asked`);
       look();
     };
@@ -313,7 +318,10 @@ export class World {
         return void afterwards(() => Object.assign(this.#bus.faults, { lost: 0, doubled: 0, delayed: 0 }));
       case 'service_fails':
         this.#failing.add(fault.service);
-        return void afterwards(() => this.#failing.delete(fault.service));
+        return void afterwards(() => {
+          this.#failing.delete(fault.service);
+          this.#failedAtMs = this.#scheduler.nowMs;
+        });
       case 'database_away':
       case 'database_steps_down':
       case 'database_lossy':
@@ -458,6 +466,7 @@ export class World {
     this.#story.fault('all faults end');
     this.#healed = true;
     this.#old.clear();
+    if (this.#failing.size > 0) this.#failedAtMs = this.#scheduler.nowMs;
     this.#failing.clear();
     this.#bus.comeBack();
     Object.assign(this.#bus.faults, { lost: 0, doubled: 0, delayed: 0 });

@@ -6,18 +6,39 @@ import { assertWaited, DataKeys, type KeyRing, Host, log, masked, Metrics, Secre
 import { isDuplicateKey } from '#libs/mongo';
 import { Clock, SETTINGS } from '#libs/nest-service';
 import type { Model } from 'mongoose';
-import { codeOf, type Waiting, withFreeCode } from './domain/code.ts';
-import { GUESSED_FOR_MS, GUESSES_MAX, ticketsOf } from './domain/guessing.ts';
-import { Guess, GuessedNumber } from './guess.schema.ts';
+import { codeOf, freeCodeN } from './domain/code.ts';
+import {
+  emptyAt,
+  entered,
+  type Derivation,
+  givenBack,
+  holdersOf,
+  isGuessedAt,
+  judged,
+  left,
+  lengthened,
+  PLACES,
+  type Waiting,
+  type WaitingRoom,
+  withTicket,
+} from './domain/waiting-room.ts';
 import type { Settings } from './settings.ts';
+import { PaymentRecord } from './payment.schema.ts';
+import { WaitingRoomRecord } from './waiting-room.schema.ts';
 
 /** To know of five codes whether they are right takes a moment. */
 const TICKET_LOOKS_MAX = 20;
 const TICKET_LOOK_MS = 100;
-/** A ticket of which it is not known for so long whether its code is right counts as one of a wrong code. */
-const COMPARED_WITHIN_MS = 60_000;
+const RACES_MAX = 20;
+const RACE_MS = 20;
 
-/** The codes that confirm payments: computed, compared and counted here alone. */
+/** The room of a number as it was read; of version 0 while nothing is stored. */
+export interface ReadRoom extends WaitingRoom {
+  readonly number: Msisdn;
+  readonly version: number;
+}
+
+/** What waits for a code, of whatever kind, and the codes themselves: computed, compared and counted here alone. */
 @Injectable()
 export class CodesService {
   private readonly dataKeys: DataKeys;
@@ -25,8 +46,8 @@ export class CodesService {
   private readonly wrongTotal;
 
   constructor(
-    @InjectModel(Guess.name) private readonly guesses: Model<Guess>,
-    @InjectModel(GuessedNumber.name) private readonly guessedNumbers: Model<GuessedNumber>,
+    @InjectModel(WaitingRoomRecord.name) private readonly rooms: Model<WaitingRoomRecord>,
+    @InjectModel(PaymentRecord.name) private readonly payments: Model<PaymentRecord>,
     private readonly clock: Clock,
     private readonly host: Host,
     metrics: Metrics,
@@ -35,6 +56,14 @@ export class CodesService {
     this.wrongTotal = metrics.counter('smspay_wrong_codes_total', 'SMS whose code fitted nothing');
     this.dataKeys = new DataKeys(settings.DATA_KEYS, host);
     this.keys = settings.CODE_KEY;
+  }
+
+  /** What waits for the codes of a number. */
+  async roomOf(number: Msisdn): Promise<ReadRoom> {
+    const stored = await this.rooms.findById(number).lean<WaitingRoomRecord>();
+    if (!stored) return { number, version: 0, things: await this.openedBefore(number), tickets: [] };
+    const { version, things, tickets, guessedUntil } = stored;
+    return { number, version, things, tickets, ...(guessedUntil ? { guessedUntil } : {}) };
   }
 
   /** True if `code` is that of a thing. */
@@ -52,75 +81,126 @@ export class CodesService {
     return this.dataKeys.seal(new Secret(this.of(thing)), `code:${eventId}`);
   }
 
-  /** What the code of a new thing of a person is computed of: by the first key, and so that none of their others has the same code. */
-  async forNew(id: string, number: Msisdn, others: readonly Waiting[]): Promise<Omit<Required<Waiting>, 'id'>> {
-    const [first] = this.keys;
-    if (!first) throw new Error('CODE_KEY holds no key');
-    const guessed = await this.guessedNumbers.findById(number).lean<GuessedNumber>();
-    const codeDigits = guessed && guessed.until > this.clock.now() ? 9 : 6;
-    const taken = new Set(others.map((other) => this.of(other)));
-    const { codeN } = withFreeCode(first.key, { id, codeDigits, codeKey: first.id }, taken);
-    return { codeN, codeDigits, codeKey: first.id };
+  /**
+   * Gives a thing a place in a room, and a code; the same thing again has the ones that it got. Undefined if all places are taken: `endedOf` says of
+   * what holds one whether it waits no more.
+   */
+  async enter(
+    room: ReadRoom,
+    { id, kind, until }: Pick<Waiting, 'id' | 'kind' | 'until'>,
+    endedOf: (things: Waiting[]) => Promise<string[]>,
+  ): Promise<Waiting | undefined> {
+    for (let current = room; ;) {
+      current = await this.change(current, (read) =>
+        read.things.some((other) => other.id === id) || holdersOf(read, kind).length >= PLACES
+          ? read
+          : entered(read, { id, kind, until, ...this.derivationOf(id, read) }, this.clock.now()),
+      );
+      const thing = current.things.find((other) => other.id === id);
+      if (thing) return thing;
+      const ended = await endedOf(holdersOf(current, kind));
+      if (ended.length === 0) return undefined;
+      current = await this.change(current, (read) => left(read, ended));
+    }
   }
 
   /**
-   * Takes a ticket for the code of one SMS; false if all of an hour went to wrong codes: then it is compared with codes of nine digits alone.
+   * Takes a ticket for the code of one SMS; none if all of an hour went to wrong codes: then it is compared with codes of nine digits alone.
    * Throws `Unavailable` while it is not known of the others whether they are right.
    */
-  async takeTicket(smsId: SmsId, number: Msisdn, at: Date): Promise<boolean> {
+  async takeTicket(smsId: SmsId, number: Msisdn, at: Date): Promise<{ room: ReadRoom; hasTicket: boolean }> {
     for (let look = 0; look < TICKET_LOOKS_MAX; look++) {
       assertWaited('a ticket');
-      const taken = await this.takenAt(number, at);
-      if (taken.some((ticket) => ticket.smsId === smsId)) return true;
-      if (taken.length === GUESSES_MAX && taken.every((ticket) => this.isWrong(ticket))) return false;
-      for (const id of ticketsOf(number).filter((free) => !taken.some((ticket) => ticket._id === free)))
-        if (await this.take(id, smsId, at)) return true;
+      let waits = false;
+      const room = await this.change(await this.roomOf(number), (read) => {
+        const taken = withTicket(read, smsId, at, this.clock.now());
+        waits = taken === 'wait';
+        return typeof taken === 'string' ? read : taken;
+      });
+      if (!waits) return { room, hasTicket: room.tickets.some((ticket) => ticket.smsId === smsId) };
       await this.host.sleep(TICKET_LOOK_MS);
     }
     throw new Unavailable('a ticket while others are compared');
   }
 
-  private takenAt(number: Msisdn, at: Date): Promise<Guess[]> {
-    return this.guesses.find({ _id: { $in: ticketsOf(number) }, until: { $gt: at } }).lean<Guess[]>();
+  /** The code of an SMS is right, and what it asks for could not be done yet: until it is, its ticket is no wrong one. */
+  async holdTicket(room: ReadRoom, smsId: SmsId): Promise<void> {
+    await this.change(room, (read) => judged(read, smsId, 'right'));
   }
 
-  // A write whose reply was lost may come when its SMS is done with: nobody says any more of such a ticket that it was wrong.
-  private isWrong({ is, at }: Guess): boolean {
-    return is === 'wrong' || (is === undefined && this.clock.now().getTime() - at.getTime() >= COMPARED_WITHIN_MS);
+  /** The code of an SMS was right, and what it asked for is stored: its ticket is free again, and so is the place of what it ended. */
+  async right(room: ReadRoom, smsId: SmsId, ended: string[]): Promise<void> {
+    await this.change(room, (read) => left(givenBack(read, smsId), ended));
   }
 
-  private async take(_id: string, smsId: SmsId, at: Date): Promise<boolean> {
-    const ticket = { smsId, at: this.clock.now(), until: new Date(at.getTime() + GUESSED_FOR_MS) };
+  /** The code of an SMS was wrong. What waits, if too many of its number in an hour are: that has codes of nine digits from now on. */
+  async wrong(room: ReadRoom, smsId: SmsId, at: Date): Promise<Waiting[]> {
+    let isGuessed = false;
+    const changed = await this.change(room, (read) => {
+      const told = judged(read, smsId, 'wrong');
+      isGuessed = isGuessedAt(told, at, this.clock.now());
+      return isGuessed ? lengthened(told, at) : told;
+    });
+    this.wrongTotal.inc();
+    if (!isGuessed) return [];
+    log.warn({ msisdn: masked(room.number) }, 'codes are being guessed');
+    return changed.things.filter(({ over }) => !over);
+  }
+
+  /** Changes a room as it was read, or as others left it meanwhile. */
+  private async change(room: ReadRoom, change: (room: ReadRoom) => WaitingRoom): Promise<ReadRoom> {
+    let read = room;
+    for (let race = 0; race < RACES_MAX; race++) {
+      const next = change(read);
+      if (next === read) return read;
+      const { number, version } = read;
+      const changed = { ...next, number, version: version + 1 };
+      if (await this.store(changed)) return changed;
+      await this.host.sleep(this.host.random() * RACE_MS * race);
+      read = await this.roomOf(number);
+    }
+    throw new Unavailable(`the codes of a number, raced for ${RACES_MAX} times,`);
+  }
+
+  /** False if another version was stored meanwhile. */
+  private async store({ number, version, ...room }: ReadRoom): Promise<boolean> {
+    const change = { ...room, version, emptyAt: emptyAt(room) };
+    if (version > 1) {
+      const { modifiedCount } = await this.rooms.updateOne({ _id: number, version: version - 1 }, { $set: change });
+      return modifiedCount === 1;
+    }
     try {
-      await this.guesses.updateOne({ _id, until: { $lte: at } }, { $set: ticket, $unset: { is: 1 } }, { upsert: true });
+      await this.rooms.insertOne({ ...change, _id: number } as WaitingRoomRecord);
       return true;
     } catch (error) {
-      // Another SMS has it, unless the same one, driven twice at once, has another.
-      if (isDuplicateKey(error)) return (await this.guesses.exists({ smsId })) !== null;
+      if (isDuplicateKey(error)) return false;
       throw error;
     }
   }
 
-  /** The code of an SMS is right, and what it asks for could not be done yet: until it is, its ticket is no wrong one. */
-  async holdTicket(smsId: SmsId): Promise<void> {
-    await this.guesses.updateOne({ smsId }, { $set: { is: 'right' } });
+  /** Of what the code of a new thing is computed: by the first key, and so that nothing else in the room has the same. */
+  private derivationOf(id: string, { things, guessedUntil }: WaitingRoom): Derivation {
+    const [first] = this.keys;
+    if (!first) throw new Error('CODE_KEY holds no key');
+    const codeDigits = guessedUntil && guessedUntil > this.clock.now() ? 9 : 6;
+    const taken = new Set(things.map((other) => this.of(other)));
+    return { codeN: freeCodeN(first.key, { id, codeDigits }, taken), codeDigits, codeKey: first.id };
   }
 
-  /** The code of an SMS was right, and what it asked for is stored: its ticket is free again. */
-  async giveBackTicket(smsId: SmsId): Promise<void> {
-    await this.guesses.deleteOne({ smsId });
-  }
-
-  /** The code of an SMS was wrong. True if too many of its number in an hour are: then its codes get nine digits. */
-  async wrong(smsId: SmsId, number: Msisdn, at: Date): Promise<boolean> {
-    await this.guesses.updateOne({ smsId }, { $set: { is: 'wrong' } });
-    this.wrongTotal.inc();
-    const taken = await this.takenAt(number, at);
-    if (taken.filter((ticket) => this.isWrong(ticket)).length < GUESSES_MAX) return false;
-    const until = new Date(at.getTime() + GUESSED_FOR_MS);
-    await this.guessedNumbers.updateOne({ _id: number }, { $max: { until } }, { upsert: true });
-    log.warn({ msisdn: masked(number) }, 'codes are being guessed');
-    return true;
+  /** What 0.2.0 opened: its code is computed of what stands in the payment. */
+  private async openedBefore(number: Msisdn): Promise<Waiting[]> {
+    const open = { 'payer.number': number, endsAt: { $gt: this.clock.now() }, codeN: { $exists: true } };
+    const payments = await this.payments
+      .find(open)
+      .limit(2 * PLACES)
+      .lean<(PaymentRecord & Derivation & { endsAt: Date })[]>();
+    return payments.map(({ _id: id, origin: kind, endsAt: until, codeN, codeDigits }) => ({
+      id,
+      kind,
+      until,
+      codeN,
+      codeDigits,
+    }));
   }
 
   private of(thing: Waiting): string {

@@ -12,8 +12,8 @@ import {
 } from '#libs/contracts';
 import { Clock } from '#libs/nest-service';
 import { crashPoint, type Secret } from '#libs/runtime';
-import { CodesService } from './codes.service.ts';
-import { isOpen, type Payment, reasonOf, statusOf } from './domain/payment.ts';
+import { CodesService, type ReadRoom } from './codes.service.ts';
+import { isOpen, type Payment, reasonOf } from './domain/payment.ts';
 import { OpeningsService } from './openings.service.ts';
 import type { ReadPayment } from './payment.schema.ts';
 import { PaymentsService } from './payments.service.ts';
@@ -58,40 +58,45 @@ export class CommandsService {
     }
   }
 
-  /** Finds what `code` belongs to among the payer's open things and those of the last day, and lets `act` decide on the open one. */
+  /** Finds what `code` belongs to among what waits or waited of late for one of the sender's, and lets `act` decide on what is open. */
   private async byCode(asked: Asked, code: Secret, act: (payment: ReadPayment) => Promise<Payment>): Promise<Answer> {
     const { smsId, from, recordedAt } = asked;
-    const hasTicket = await this.codes.takeTicket(smsId, from, recordedAt);
-    const mine = await this.payments.withCodesOf(from);
-    const counts = (payment: Payment) => hasTicket || payment.codeDigits === 9 || !isOpen(payment);
-    const fitting = mine.filter((payment) => counts(payment) && this.codes.fits(payment, code));
-    const open = fitting.filter((payment) => isOpen(payment));
+    const { room, hasTicket } = await this.codes.takeTicket(smsId, from, recordedAt);
+    const things = new Map(room.things.filter((thing) => this.codes.fits(thing, code)).map((thing) => [thing.id, thing]));
+    const counts = (payment: Payment) => hasTicket || things.get(payment.id)?.codeDigits === 9 || !isOpen(payment);
+    const fitting = (await this.payments.ofThings([...things.values()])).filter(counts);
+    const open = fitting.filter(isOpen);
     const [found] = open.length > 0 ? open : fitting.slice(-1);
     // A code that fits two open things is none.
-    if (!found || open.length > 1) return this.wrongCode(asked, mine.filter(isOpen));
+    if (!found || open.length > 1) return this.wrongCode(asked, room);
+    const isLate = isOpen(found) && recordedAt >= found.endsAt;
+    const payment = isOpen(found) && !isLate ? await this.actOn(found, asked, room, act) : found;
+    crashPoint('transactions: code acted on');
+    await this.codes.right(room, smsId, isOpen(payment) ? [] : [payment.id]);
+    return isLate
+      ? this.status(asked, { ...found, state: 'expired', closedBy: causeOf(asked) })
+      : this.takenOrStatus(asked, payment);
+  }
+
+  private async actOn(
+    found: ReadPayment,
+    { smsId }: Asked,
+    room: ReadRoom,
+    act: (payment: ReadPayment) => Promise<Payment>,
+  ): Promise<Payment> {
     try {
-      const outcome = await this.actOn(found, asked, act);
-      await this.codes.giveBackTicket(smsId);
-      return outcome;
+      return await act(found);
     } catch (error) {
-      await this.codes.holdTicket(smsId).catch(() => undefined);
+      await this.codes.holdTicket(room, smsId).catch(() => undefined);
       throw error;
     }
   }
 
-  private async actOn(found: ReadPayment, asked: Asked, act: (payment: ReadPayment) => Promise<Payment>): Promise<Answer> {
-    if (!isOpen(found)) return this.takenOrStatus(asked, found);
-    if (asked.recordedAt >= found.endsAt) return this.status(asked, { ...found, state: 'expired', closedBy: causeOf(asked) });
-    return this.takenOrStatus(asked, await act(found));
-  }
-
   /** Counts it. Where codes are being guessed, each open one is told once more, with nine digits. */
-  private async wrongCode({ smsId, from, recordedAt }: Asked, open: ReadPayment[]): Promise<Answer> {
-    if (await this.codes.wrong(smsId, from, recordedAt)) {
-      for (const payment of open) {
-        crashPoint('transactions: before a code is made longer');
-        await this.payments.apply(payment, { type: 'code_guessed' });
-      }
+  private async wrongCode({ smsId, recordedAt }: Asked, room: ReadRoom): Promise<Answer> {
+    for (const payment of await this.payments.ofThings(await this.codes.wrong(room, smsId, recordedAt))) {
+      crashPoint('transactions: before a code is made longer');
+      await this.payments.apply(payment, { type: 'code_guessed' });
     }
     return answered({ type: 'wrong_code' });
   }
@@ -120,15 +125,15 @@ export class CommandsService {
   }
 
   private async listOpen(asked: Asked): Promise<Answer> {
-    const open = await this.payments.openOf(asked.from);
+    const { things } = await this.codes.roomOf(asked.from);
+    const open = await this.payments.openOf(asked.from, things);
     if (open.length === 0) return answered({ type: 'nothing_open' });
     const entries = open.map((payment) => {
       const role = payment.payer.number === asked.from ? ('payer' as const) : ('payee' as const);
       const { amount, ref } = payment;
       const other = role === 'payer' ? payment.payee : payment.payer;
-      return role === 'payer'
-        ? { role, other, amount, ref, code: this.codes.seal(payment, answerEventOf(asked.smsId)) }
-        : { role, other, amount, ref };
+      const thing = things.find(({ id }) => role === 'payer' && id === payment.id);
+      return { role, other, amount, ref, ...(thing ? { code: this.codes.seal(thing, answerEventOf(asked.smsId)) } : {}) };
     });
     // A code that counts no more need not arrive.
     const dropAts = open.filter(({ payer }) => payer.number === asked.from).map(({ endsAt }) => endsAt.getTime());
@@ -148,7 +153,8 @@ export class CommandsService {
     const { amount, ref } = payment;
     const reason = reasonOf(payment);
     const other = role === 'payer' ? payment.payee : payment.payer;
-    return answered({ type: 'status', role, other, amount, ref, status: statusOf(payment), ...(reason ? { reason } : {}) });
+    const status = isOpen(payment) ? 'awaiting' : payment.state;
+    return answered({ type: 'status', role, other, amount, ref, status, ...(reason ? { reason } : {}) });
   }
 
   /** The payment of this reference, if the asker has a part in it that they know of. */

@@ -6,7 +6,7 @@ import { Clock, SETTINGS } from '#libs/nest-service';
 import { Host } from '#libs/runtime';
 import { CodesService } from './codes.service.ts';
 import type { Asked } from './commands.service.ts';
-import { refusalOfOpening, slotsOf } from './domain/opening.ts';
+import { refusalOfOpening } from './domain/opening.ts';
 import { type NotOpened, opened, type Terms } from './domain/payment.ts';
 import { PaymentsService } from './payments.service.ts';
 import type { Settings } from './settings.ts';
@@ -30,9 +30,9 @@ export class OpeningsService {
   async begin(asked: Asked, command: Extract<PaymentCommand, { type: 'pay' | 'request' }>): Promise<void> {
     const { smsId, from, language } = asked;
     const [payer, payee] = command.type === 'pay' ? [from, command.to] : [command.to, from];
-    const [quote, mine] = await Promise.all([
+    const [quote, room] = await Promise.all([
       this.rpc.ask(QuoteTransfer, { payer, payee, amount: command.amount }),
-      this.payments.withCodesOf(payer),
+      this.codes.roomOf(payer),
     ]);
     const id = smsId as string as PaymentId;
     const reason = refusalOfOpening(command, from, quote);
@@ -59,6 +59,11 @@ export class OpeningsService {
 
     const lifeMs = command.type === 'pay' ? this.settings.CODE_MINUTES * MINUTE_MS : this.settings.REQUEST_HOURS * 60 * MINUTE_MS;
     const codeMs = this.settings.CODE_MINUTES * MINUTE_MS;
+    const endsAt = new Date(openedAt.getTime() + lifeMs + codeMs);
+    const waiting = await this.codes.enter(room, { id, kind: command.type, until: endsAt }, (things) =>
+      this.payments.endedOf(things),
+    );
+    if (!waiting) return refuse('too_many_open');
     const terms: Omit<Terms, 'ref'> = {
       id,
       origin: command.type,
@@ -71,25 +76,18 @@ export class OpeningsService {
       memo: command.memo,
       openedAt,
       dropAt: new Date(openedAt.getTime() + lifeMs),
-      endsAt: new Date(openedAt.getTime() + lifeMs + codeMs),
+      endsAt,
       refuseAt: new Date(openedAt.getTime() + lifeMs + 2 * codeMs),
-      ...(await this.codes.forNew(
-        id,
-        payer,
-        mine.filter((other) => other.id !== id),
-      )),
+      codeDigits: waiting.codeDigits,
     };
-    const slots = slotsOf(payer, command.type).filter((slot) => !mine.some((other) => other.slot === slot && other.id !== id));
     for (let draw = 0; draw < REFS_MAX; draw++) {
-      const [slot] = slots;
-      if (slot === undefined) return refuse('too_many_open');
       const first = opened({ ...terms, ref: this.host.randomBytes(4).readUInt32BE() as Ref });
       try {
-        await this.payments.insert(first.payment, first.untold, slot);
+        await this.payments.insert(first.payment, first.untold);
         return undefined;
       } catch (error) {
+        // Another payment has the reference.
         if (!(error instanceof OtherIndexTaken)) throw error;
-        if (error.isOf('slot')) slots.shift();
       }
     }
     throw new Error(`no free reference in ${REFS_MAX} draws`);

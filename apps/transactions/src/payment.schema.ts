@@ -13,7 +13,7 @@ import type {
   WalletId,
 } from '#libs/contracts';
 import { type Driven } from '#libs/redrive';
-import type { CodeDigits } from './domain/guessing.ts';
+import type { CodeDigits } from './domain/waiting-room.ts';
 import type { NotOpened, Payment, Tale } from './domain/payment.ts';
 
 @Schema({ _id: false })
@@ -45,11 +45,7 @@ export class PaymentRecord {
   @Prop({ type: Date }) dropAt?: Date;
   @Prop({ type: Date }) endsAt?: Date;
   @Prop({ type: Date }) refuseAt?: Date;
-  @Prop({ type: Number }) codeN?: number;
   @Prop({ type: Number }) codeDigits?: CodeDigits;
-  @Prop({ type: String }) codeKey?: string;
-  /** Which of the payer's open ones it is, `<number>:<origin>:<1 to 5>`, until it is closed: unique, so there are never more. */
-  @Prop({ type: String }) slot?: string;
   /** Whoever asks for it, until it is closed. */
   @Prop({ type: String }) asker?: Msisdn;
   @Prop({ type: BigInt }) payerBalance?: bigint;
@@ -76,13 +72,12 @@ export class PaymentRecord {
 
 export const PaymentSchema = SchemaFactory.createForClass(PaymentRecord)
   .index({ ref: 1 }, { unique: true, sparse: true })
-  .index({ slot: 1 }, { unique: true, sparse: true })
   .index({ 'payer.number': 1, endsAt: 1 })
   .index({ asker: 1, endsAt: 1 }, { sparse: true })
   .index({ nextTryAt: 1 }, { sparse: true });
 
 /** What drives a payment, beside the payment itself. */
-type Course = Driven & { _id: PaymentId; version: number; untold: Tale[]; slot?: string; asker?: Msisdn };
+type Course = Driven & { _id: PaymentId; version: number; untold: Tale[]; asker?: Msisdn };
 
 /** What lies in the collection. */
 export type StoredPayment = (Omit<Payment, 'id'> | Omit<NotOpened, 'id'>) & Course;

@@ -6,6 +6,7 @@ import {
   MakeTransfer,
   type MinorUnits,
   type Msisdn,
+  type PaymentId,
   payOf,
   type Ref,
   RefuseTransfer,
@@ -20,7 +21,6 @@ import { claimOf, type FirstTry, Redrive } from '#libs/redrive';
 import { crashPoint, Host, Lifecycle, log, Metrics, traceparent } from '#libs/runtime';
 import type { Model } from 'mongoose';
 import { CodesService } from './codes.service.ts';
-import { slotsOf } from './domain/opening.ts';
 import {
   decide,
   type Input,
@@ -30,17 +30,16 @@ import {
   type Question,
   reasonOf,
   type Tale,
+  taleOfCode,
 } from './domain/payment.ts';
 import { eventOf } from './domain/tales.ts';
+import type { Waiting } from './domain/waiting-room.ts';
 import { paymentOf, PaymentRecord, type ReadPayment, type StoredPayment } from './payment.schema.ts';
 import type { Settings } from './settings.ts';
 
 const RACES_MAX = 20;
 const LISTED_MAX = 5;
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
-/** Of what ended in the last day, so many are known by their codes: the newest. */
-const ENDED_MAX = 30;
 /** Longer than telling takes; a crash is found again after it. */
 const LEASE_MS = 10_000;
 /** Payments of which one process tells at the same time. */
@@ -104,8 +103,8 @@ export class PaymentsService implements OnModuleInit {
     this.redrive.start();
   }
 
-  /** Stores what begins, with what its people are to be told; `slot` is the place of the payer that it takes. Throws `OtherIndexTaken` if that, or its reference, is taken. */
-  async insert({ id, ...payment }: Payment | NotOpened, untold: Tale[], slot?: string): Promise<void> {
+  /** Stores what begins, with what its people are to be told. Throws `OtherIndexTaken` if its reference is taken. */
+  async insert({ id, ...payment }: Payment | NotOpened, untold: Tale[]): Promise<void> {
     crashPoint('transactions: before a payment is stored');
     await this.redrive.begin(async (first) => {
       const { stored } = await insertOrRead(
@@ -114,7 +113,6 @@ export class PaymentsService implements OnModuleInit {
           ...payment,
           _id: id,
           version: 0,
-          ...(slot === undefined ? {} : { slot }),
           ...(payment.state === 'awaiting_approval' ? { asker: payment.payee.number } : {}),
           untold,
           tries: 0,
@@ -128,20 +126,27 @@ export class PaymentsService implements OnModuleInit {
     });
   }
 
-  /** What of a person's has a code: what is open, and of what ended in the last day the newest. In the order in which they were opened. */
-  async withCodesOf(number: Msisdn): Promise<ReadPayment[]> {
-    const lately = { 'payer.number': number, endsAt: { $gt: new Date(this.clock.now().getTime() - DAY_MS) } };
-    const [held, newest] = await Promise.all([
-      this.heldBy(number),
-      this.payments.find(lately).sort({ endsAt: -1 }).limit(ENDED_MAX).lean<StoredPayment[]>(),
-    ]);
-    return inOrder([...held, ...newest]);
+  /** The payments among what waits or waited for a code, in the order in which they were opened. */
+  async ofThings(things: readonly Pick<Waiting, 'id'>[]): Promise<ReadPayment[]> {
+    return inOrder(await this.documentsOf(things));
+  }
+
+  /** Which of these wait no more, whether they were closed or never came to be. */
+  async endedOf(things: readonly Waiting[]): Promise<string[]> {
+    const stored = new Map((await this.documentsOf(things)).map((document) => [document._id as string, document]));
+    const now = this.clock.now();
+    const hasEnded = ({ id, until }: Waiting) => {
+      const document = stored.get(id);
+      const payment = document && paymentOf(document);
+      return payment ? payment.state === 'not_opened' || !isOpen(payment) : until <= now;
+    };
+    return things.filter(hasEnded).map(({ id }) => id);
   }
 
   /** What waits for a person or, asked by them, for another: the newest. */
-  async openOf(number: Msisdn): Promise<ReadPayment[]> {
+  async openOf(number: Msisdn, things: readonly Waiting[]): Promise<ReadPayment[]> {
     const [held, asked] = await Promise.all([
-      this.heldBy(number),
+      this.documentsOf(things.filter(({ over }) => !over)),
       this.payments.find({ asker: number }).sort({ endsAt: -1 }).limit(LISTED_MAX).lean<StoredPayment[]>(),
     ]);
     const now = this.clock.now();
@@ -150,10 +155,9 @@ export class PaymentsService implements OnModuleInit {
       .slice(-LISTED_MAX);
   }
 
-  /** What a payer has open: each holds one of their places. */
-  private heldBy(number: Msisdn): Promise<StoredPayment[]> {
-    const slots = [...slotsOf(number, 'pay'), ...slotsOf(number, 'request')];
-    return this.payments.find({ slot: { $in: slots } }).lean<StoredPayment[]>();
+  private async documentsOf(things: readonly Pick<Waiting, 'id'>[]): Promise<StoredPayment[]> {
+    const ids = things.map(({ id }) => id as PaymentId);
+    return ids.length === 0 ? [] : this.payments.find({ _id: { $in: ids } }).lean<StoredPayment[]>();
   }
 
   /** The payment of a reference. */
@@ -183,7 +187,7 @@ export class PaymentsService implements OnModuleInit {
         // What is untold already is still to be told.
         untold: [...new Set([...payment.untold, ...decision.untold])],
         version: version + 1,
-        // The outcome goes on in the trace of the SMS that caused it.
+        // It goes on in the trace of the SMS that caused it.
         traceparent: traceparent(),
         tries: 0,
         waits: 0,
@@ -195,7 +199,7 @@ export class PaymentsService implements OnModuleInit {
           { _id, version },
           {
             $set: { ...change, ...first },
-            $unset: { ...(open ? {} : { slot: 1, asker: 1 }), ...(first.claim ? {} : { claim: 1 }), failingSince: 1 },
+            $unset: { ...(open ? {} : { asker: 1 }), ...(first.claim ? {} : { claim: 1 }), failingSince: 1 },
           },
         );
         crashPoint('transactions: outcome stored');
@@ -272,9 +276,8 @@ export class PaymentsService implements OnModuleInit {
 
   private async tell(stored: StoredPayment, payment: Payment | NotOpened): Promise<void> {
     const patience = { codeMinutes: this.settings.CODE_MINUTES, requestHours: this.settings.REQUEST_HOURS };
-    const events = stored.untold.flatMap(
-      (tale) => eventOf(payment, tale, patience, (of, eventId) => this.codes.seal(of, eventId)) ?? [],
-    );
+    const code = await this.codeToTell(stored, payment);
+    const events = stored.untold.flatMap((tale) => eventOf(payment, tale, patience, code) ?? []);
     crashPoint('transactions: before telling');
     if (events.length > 0) await this.rpc.ask(Tell, { events });
     crashPoint('transactions: told, not yet marked');
@@ -289,6 +292,16 @@ export class PaymentsService implements OnModuleInit {
     crashPoint('transactions: marked told');
   }
 
+  private async codeToTell({ untold }: StoredPayment, payment: Payment | NotOpened) {
+    if (payment.state === 'not_opened' || !isOpen(payment) || !untold.includes(taleOfCode(payment))) return undefined;
+    const { things } = await this.codes.roomOf(payment.payer.number);
+    const thing = things.find(({ id }) => id === payment.id);
+    // Only where somebody took it away: nobody can confirm it, and it ends in its time.
+    if (!thing) log.error({ paymentId: payment.id }, 'nothing is known of the code of a payment');
+    if (!thing) return undefined;
+    return { digits: thing.codeDigits, seal: (eventId: string) => this.codes.seal(thing, eventId) };
+  }
+
   private count(payment: Payment): void {
     const reason = reasonOf(payment);
     this.endedTotal.inc({ state: payment.state, reason: reason ?? '' });
@@ -299,6 +312,7 @@ export class PaymentsService implements OnModuleInit {
 
 /** Payments that were read, each once, in the order in which they were opened. */
 function inOrder(stored: readonly StoredPayment[]): ReadPayment[] {
-  const all = new Map(stored.map((document) => [document._id, paymentOf(document) as ReadPayment]));
+  const opened = stored.map(paymentOf).filter((payment): payment is ReadPayment => payment.state !== 'not_opened');
+  const all = new Map(opened.map((payment) => [payment.id, payment]));
   return [...all.values()].sort((one, other) => one.openedAt.getTime() - other.openedAt.getTime());
 }

@@ -2,18 +2,17 @@ import { Module } from '@nestjs/common';
 import { MongooseModule } from '@nestjs/mongoose';
 import { CodesService } from './codes.service.ts';
 import { CommandsController } from './commands.controller.ts';
-import { Guess, GuessedNumber, GuessedNumberSchema, GuessSchema } from './guess.schema.ts';
 import { PaymentRecord, PaymentSchema } from './payment.schema.ts';
 import { CommandsService } from './commands.service.ts';
 import { OpeningsService } from './openings.service.ts';
 import { PaymentsService } from './payments.service.ts';
+import { WaitingRoomRecord, WaitingRoomSchema } from './waiting-room.schema.ts';
 
 @Module({
   imports: [
     MongooseModule.forFeature([
       { name: PaymentRecord.name, schema: PaymentSchema },
-      { name: Guess.name, schema: GuessSchema },
-      { name: GuessedNumber.name, schema: GuessedNumberSchema },
+      { name: WaitingRoomRecord.name, schema: WaitingRoomSchema },
     ]),
   ],
   controllers: [CommandsController],

@@ -22,7 +22,7 @@ const OLDEST_AMONG = 1_000;
 /** A document is given up only after so many counted tries over so long a time. */
 const GIVEN_UP_AFTER = { tries: 20, ms: 6 * 3_600_000 };
 
-/** The fields by which a document without an outcome is found again. Set by its insert, so that a crash right after it is found. */
+/** The fields by which an open document is found again: one of which something is still to be done. Set by its insert, so that a crash right after it is found. */
 export interface Driven {
   _id: string;
   /** Absent: nothing is open. When it is due, or when the claim of who drives it lapses. */
@@ -74,7 +74,7 @@ export interface RedriveOptions<T extends Driven> {
 }
 
 /**
- * Drives what has no outcome yet (docs/design.md, "Redrive"): at once if there is room, else from MongoDB, the oldest first. So a process
+ * Drives what is open (docs/design.md, "Redrive"): at once if there is room, else from MongoDB, the oldest first. So a process
  * that is given more than it can do stays as quick as it is, and what came first is done first, by whichever process has room.
  *
  * What stops everything is an outage: then documents keep their places, and only this process waits. What fails while others pass is a
@@ -166,16 +166,16 @@ export class Redrive<T extends Driven> {
     return { nextTryAt: this.#in(0) };
   }
 
-  /** Stores the outcome of a document, by its claim; nothing is open after that. False if the claim is lost: then others have it. */
-  async close(document: T, outcome: Partial<T>): Promise<boolean> {
+  /** Stores what came of a document, by its claim; nothing is open after that. False if the claim is lost: then others have it. */
+  async close(document: T, change: Partial<T>): Promise<boolean> {
     const { modifiedCount } = await this.#options.model.updateOne(claimOf(document), {
-      $set: outcome,
+      $set: change,
       $unset: { nextTryAt: 1, claim: 1 },
     } as UpdateQuery<T>);
     return modifiedCount === 1;
   }
 
-  /** Age of the oldest document without an outcome, in seconds, by the field that says when it was stored; 0 if there is none. */
+  /** Age of the oldest open document, in seconds, by the field that says when it was stored; 0 if there is none. */
   async oldestSeconds(storedAt: keyof T & string): Promise<number> {
     const [oldest] = await this.#options.model.aggregate<{ at: Date }>([
       { $match: { nextTryAt: { $exists: true } } },

@@ -1,11 +1,12 @@
 import { createSecretKey } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { codeOf, type Waiting, withFreeCode } from './code.ts';
+import { codeOf, freeCodeN } from './code.ts';
+import type { CodeDigits } from './waiting-room.ts';
 
 const KEY = createSecretKey(Buffer.alloc(32, 7));
 const OTHER_KEY = createSecretKey(Buffer.alloc(32, 8));
-const thing = (id: string, codeN = 0, codeDigits: Waiting['codeDigits'] = 6): Waiting => ({ id, codeN, codeDigits });
+const thing = (id: string, codeN = 0, codeDigits: CodeDigits = 6) => ({ id, codeN, codeDigits });
 
 describe('a code', () => {
   it('is six digits, or nine, and the same each time it is computed', () => {
@@ -35,9 +36,9 @@ describe('a code', () => {
     expect(same.length).toBeLessThan(3);
   });
 
-  it('steps aside for another one of the same person', () => {
+  it('steps aside for another one of the same number', () => {
     const taken = new Set([codeOf(KEY, thing('SM1')), codeOf(KEY, thing('SM1', 1))]);
-    expect(withFreeCode(KEY, { id: 'SM1', codeDigits: 6 as const }, taken).codeN).toBe(2);
-    expect(withFreeCode(KEY, { id: 'SM1', codeDigits: 6 as const }, new Set()).codeN).toBe(0);
+    expect(freeCodeN(KEY, { id: 'SM1', codeDigits: 6 }, taken)).toBe(2);
+    expect(freeCodeN(KEY, { id: 'SM1', codeDigits: 6 }, new Set())).toBe(0);
   });
 });

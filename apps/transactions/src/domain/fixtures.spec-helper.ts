@@ -30,7 +30,6 @@ export function aPayment(origin: Terms['origin']): Payment {
     dropAt: new Date(openedAt.getTime() + 600_000),
     endsAt: new Date(openedAt.getTime() + 1_200_000),
     refuseAt: new Date(openedAt.getTime() + 1_800_000),
-    codeN: 0,
     codeDigits: 6,
   }).payment;
 }

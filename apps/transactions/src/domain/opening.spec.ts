@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Currency, MinorUnits } from '#libs/contracts';
 import { ADA, BEN } from './fixtures.spec-helper.ts';
-import { OPEN_MAX, refusalOfOpening, slotsOf } from './opening.ts';
+import { refusalOfOpening } from './opening.ts';
 
 const quote = { payer: ADA, payee: BEN, fee: 10n as MinorUnits, payerBalance: 2510n, currency: 'KES' as Currency };
 const pay = { type: 'pay' as const, to: BEN.number, amount: 2500n as MinorUnits, memo: '' };
@@ -29,11 +29,5 @@ describe('the opening of a payment', () => {
   it('is no way to pay or ask oneself', () => {
     expect(refusalOfOpening({ ...pay, to: ADA.number }, ADA.number, { ...quote, payee: ADA })).toBe('to_self');
     expect(refusalOfOpening({ ...request, to: BEN.number }, BEN.number, { ...quote, payer: BEN })).toBe('to_self');
-  });
-
-  it('has as many places as a payer may have open, of each origin its own', () => {
-    const slots = [...slotsOf(ADA.number, 'pay'), ...slotsOf(ADA.number, 'request'), ...slotsOf(BEN.number, 'pay')];
-    expect(slotsOf(ADA.number, 'pay')).toHaveLength(OPEN_MAX);
-    expect(new Set(slots).size).toBe(3 * OPEN_MAX);
   });
 });

@@ -1,13 +1,5 @@
 import type { OpenRefusal, PaymentCommand, QuoteTransfer, ResponseOf } from '#libs/contracts';
 
-/** Open codes a person may have for what they began, and as many more for what others ask of them (docs/design.md, "At most so many"). */
-export const OPEN_MAX = 5;
-
-/** The places that a payer has for open payments of one origin. Each open payment has one, and no two the same. */
-export function slotsOf(payer: string, origin: 'pay' | 'request'): string[] {
-  return Array.from({ length: OPEN_MAX }, (_, index) => `${payer}:${origin}:${index + 1}`);
-}
-
 /** Why a payment or request cannot be opened; undefined if it can, if there is a place for it. */
 export function refusalOfOpening(
   command: Extract<PaymentCommand, { type: 'pay' | 'request' }>,

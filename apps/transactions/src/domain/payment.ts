@@ -5,14 +5,13 @@ import type {
   OpenRefusal,
   Party,
   PaymentId,
-  PaymentStatus,
   Person,
   Recipient,
   Ref,
   EndReason,
   TransferAnswer,
 } from '#libs/contracts';
-import type { CodeDigits } from './guessing.ts';
+import type { CodeDigits } from './waiting-room.ts';
 
 /** What two people agree on, fixed when the payment is opened. Minor units. */
 export interface Terms {
@@ -35,12 +34,8 @@ export interface Terms {
   endsAt: Date;
   /** The timer asks the ledger to refuse only now, so that a code that counts is understood first. */
   refuseAt: Date;
-  /** What its code is computed of (`Waiting`). */
-  codeN: number;
-  /** 6; raised to 9 while the payer's codes are being guessed. */
+  /** Digits of the code that its payer is told: 6, and 9 once more while their codes are being guessed. */
   codeDigits: CodeDigits;
-  /** The id of the key of which its code is computed. */
-  codeKey?: string;
 }
 
 /** How a payment stands; a field exists only where it means something. `closedBy` is the cause whose answer the ledger has. */
@@ -55,6 +50,8 @@ export type Standing =
 
 /** A payment in each of its states. */
 export type Payment = Terms & Standing;
+
+type OpenPayment = Extract<Payment, { state: 'awaiting_confirmation' | 'awaiting_approval' }>;
 
 /** What was asked for and could not even be opened; kept, so that the SMS has one outcome for ever. */
 export interface NotOpened {
@@ -139,11 +136,10 @@ function reasonOfNo(payment: Payment, by: 'payer' | 'payee'): 'declined' | 'canc
   return (payment.origin === 'pay') === (by === 'payer') ? 'cancelled' : 'declined';
 }
 
-function closed(payment: Payment, answer: TransferAnswer): Decision {
-  const terms = termsOf(payment);
+function closed(payment: OpenPayment, answer: TransferAnswer): Decision {
   const next = (standing: Standing, untold: Tale[]): Decision => ({
     result: 'next',
-    payment: { ...terms, ...standing },
+    payment: { ...payment, ...standing },
     changes: standing,
     untold,
   });
@@ -155,72 +151,31 @@ function closed(payment: Payment, answer: TransferAnswer): Decision {
     ]);
   }
   if (answer.result === 'id_taken')
-    return next({ state: 'failed', reason: 'id_taken', closedBy: answer.cause }, talesOfEnd(terms));
+    return next({ state: 'failed', reason: 'id_taken', closedBy: answer.cause }, talesOfEnd(payment));
   const { reason, cause, payerBalance } = answer;
   const balance = payerBalance === undefined ? {} : { payerBalance };
   switch (reason) {
     case 'declined':
     case 'cancelled':
     case 'expired':
-      return next({ state: reason, ...balance, closedBy: cause }, talesOfEnd(terms));
+      return next({ state: reason, ...balance, closedBy: cause }, talesOfEnd(payment));
     case 'insufficient_funds':
     case 'over_limit':
     case 'frozen':
     case 'receiver_full':
     case 'receiver_closed':
-      return next({ state: 'failed', reason, ...balance, closedBy: cause }, talesOfEnd(terms));
+      return next({ state: 'failed', reason, ...balance, closedBy: cause }, talesOfEnd(payment));
     default:
       return reason satisfies never;
   }
 }
 
-const taleOfCode = ({ origin }: Payment): Tale => (origin === 'pay' ? 'quote' : 'request');
+/** The tale that asks the payer for the code. */
+export const taleOfCode = ({ origin }: Payment): Tale => (origin === 'pay' ? 'quote' : 'request');
 
 // The payee of a payment that was only quoted never knew of it.
 function talesOfEnd(terms: Terms): Tale[] {
   return terms.origin === 'request' ? ['not_paid', 'not_received'] : ['not_paid'];
-}
-
-/** The terms alone. */
-export function termsOf(payment: Payment): Terms {
-  const {
-    id,
-    ref,
-    origin,
-    way,
-    payer,
-    payee,
-    amount,
-    fee,
-    currency,
-    memo,
-    openedAt,
-    dropAt,
-    endsAt,
-    refuseAt,
-    codeN,
-    codeDigits,
-    codeKey,
-  } = payment;
-  return {
-    id,
-    ref,
-    origin,
-    way,
-    payer,
-    payee,
-    amount,
-    fee,
-    currency,
-    memo,
-    openedAt,
-    dropAt,
-    endsAt,
-    refuseAt,
-    codeN,
-    codeDigits,
-    ...(codeKey === undefined ? {} : { codeKey }),
-  };
 }
 
 /** The payment as it begins, with what its people are told first. */
@@ -231,15 +186,8 @@ export function opened(terms: Terms): { payment: Payment; untold: Tale[] } {
 }
 
 /** True while the payment waits for somebody. */
-export function isOpen(payment: Payment): boolean {
+export function isOpen(payment: Payment): payment is OpenPayment {
   return payment.state === 'awaiting_confirmation' || payment.state === 'awaiting_approval';
-}
-
-/** How it stands, as people are told. */
-export function statusOf(payment: Payment): PaymentStatus {
-  return isOpen(payment)
-    ? 'awaiting'
-    : (payment.state as Exclude<Payment['state'], 'awaiting_confirmation' | 'awaiting_approval'>);
 }
 
 /** Why it ended without money; undefined if it did not. */

@@ -3,10 +3,12 @@ import type { Cause, Currency, MinorUnits, PaymentId, Sealed } from '#libs/contr
 import { ADA, aPayment, BEN } from './fixtures.spec-helper.ts';
 import { decide, type NotOpened, type Payment, type Tale } from './payment.ts';
 import { eventOf } from './tales.ts';
+import type { CodeDigits } from './waiting-room.ts';
 
 const patience = { codeMinutes: 10, requestHours: 24 };
-const seal = (_payment: Payment, eventId: string) => `k.${Buffer.from(eventId).toString('base64url')}` as Sealed;
-const tell = (payment: Payment | NotOpened, tale: Tale) => eventOf(payment, tale, patience, seal);
+const seal = (eventId: string) => `k.${Buffer.from(eventId).toString('base64url')}` as Sealed;
+const tell = (payment: Payment | NotOpened, tale: Tale, digits: CodeDigits = 6) =>
+  eventOf(payment, tale, patience, { digits, seal });
 const PAID_AT = new Date('2026-01-31T20:05:00Z');
 type Reason = 'expired' | 'insufficient_funds' | 'cancelled' | 'declined';
 const ended = (origin: 'pay' | 'request', reason?: Reason): Payment => {
@@ -35,6 +37,12 @@ describe('the tales of a payment', () => {
       message: { type: 'request', hours: 24 },
     });
     expect(tell(aPayment('request'), 'request_sent')).toMatchObject({ to: { number: BEN.number }, message: { payer: ADA } });
+  });
+
+  it('ask once more, in a text of its own, where the code became longer', () => {
+    expect(tell(aPayment('pay'), 'quote', 9)?.id).toBe('SM1:quote:9');
+    expect(tell(aPayment('request'), 'request', 9)?.id).toBe('SM1:request:9');
+    expect(tell(aPayment('request'), 'request_sent', 9)?.id).toBe('SM1:request_sent');
   });
 
   it('give each side its own balance', () => {

@@ -1,4 +1,5 @@
 import type { Event, Message, Recipient, Sealed, SmsId } from '#libs/contracts';
+import type { CodeDigits } from './waiting-room.ts';
 import { isOpen, type NotOpened, type Payment, reasonOf, type Tale } from './payment.ts';
 
 /** How long people have, as the texts say it. */
@@ -7,12 +8,12 @@ export interface Patience {
   requestHours: number;
 }
 
-/** The event that tells one tale of a payment; undefined if the payment has gone on and the tale is no longer true. `seal` seals the code for one event. */
+/** The event that tells one tale of a payment; undefined if the payment has gone on and the tale is no longer true. `code` is that of the payment. */
 export function eventOf(
   payment: Payment | NotOpened,
   tale: Tale,
   patience: Patience,
-  seal: (payment: Payment, eventId: string) => Sealed,
+  code?: { digits: CodeDigits; seal: (eventId: string) => Sealed },
 ): Event | undefined {
   if (payment.state === 'not_opened') {
     const { origin, other, amount, fee, balance, reason, opener, currency } = payment;
@@ -24,9 +25,9 @@ export function eventOf(
       message: { type: 'not_opened', way: origin, other, amount, fee, balance, reason },
     };
   }
-  const { payer, payee, amount, fee, memo, ref, currency, dropAt, codeDigits } = payment;
+  const { payer, payee, amount, fee, memo, ref, currency, dropAt } = payment;
   // A code of nine digits is told once more, in a text of its own.
-  const id = codeDigits === 9 && (tale === 'quote' || tale === 'request') ? `${payment.id}:${tale}:9` : `${payment.id}:${tale}`;
+  const id = code?.digits === 9 && (tale === 'quote' || tale === 'request') ? `${payment.id}:${tale}:9` : `${payment.id}:${tale}`;
   const answers = answersOf(payment, tale);
   const answered = answers === undefined ? {} : { answers };
   const to = (recipient: Recipient, message: Message, carriesCode = false): Event => ({
@@ -39,12 +40,12 @@ export function eventOf(
   });
   switch (tale) {
     case 'quote':
-      return isOpen(payment)
-        ? to(payer, { type: tale, payee, amount, fee, memo, code: seal(payment, id), minutes: patience.codeMinutes }, true)
+      return code && isOpen(payment)
+        ? to(payer, { type: tale, payee, amount, fee, memo, code: code.seal(id), minutes: patience.codeMinutes }, true)
         : undefined;
     case 'request':
-      return isOpen(payment)
-        ? to(payer, { type: tale, payee, amount, fee, memo, code: seal(payment, id), hours: patience.requestHours, ref }, true)
+      return code && isOpen(payment)
+        ? to(payer, { type: tale, payee, amount, fee, memo, code: code.seal(id), hours: patience.requestHours, ref }, true)
         : undefined;
     case 'request_sent':
       return to(payee, { type: tale, payer, amount, memo, ref, hours: patience.requestHours });

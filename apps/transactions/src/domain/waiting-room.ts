@@ -1,0 +1,135 @@
+import type { SmsId } from '#libs/contracts';
+
+/** Things of each kind that may wait for a number at once. */
+export const PLACES = 5;
+/** Of what waits no more, so many are known by their codes, the newest, for so long. */
+const OVER_MAX = 30;
+const OVER_FOR_MS = 24 * 3_600_000;
+/** So many codes of a number are compared with those of six digits within an hour; right ones do not count. */
+export const GUESSES_MAX = 5;
+/** How long a wrong one counts; without one for so long, new codes have six digits again. */
+export const GUESSED_FOR_MS = 3_600_000;
+/** A ticket of which it is not known for so long whether its code is right counts as one of a wrong code. */
+const COMPARED_WITHIN_MS = 60_000;
+
+/** Digits of a code: 6, and 9 for somebody at whose codes somebody guesses. */
+export type CodeDigits = 6 | 9;
+
+/** How the code of a thing is computed. */
+export interface Derivation {
+  /** Set so that no two codes of a number are the same. */
+  codeN: number;
+  /** 6; raised to 9 while the number's codes are being guessed. */
+  codeDigits: CodeDigits;
+  /** The id of the key in `CODE_KEY`; absent where it was opened before keys had one here, by the last of them. */
+  codeKey?: string;
+}
+
+/** A thing that waits for a code of a number, or did of late. */
+export interface Waiting extends Derivation {
+  /** What it is: unique among all that waits. A payment's or request's own id. */
+  id: string;
+  kind: 'pay' | 'request';
+  /** When a code for it counts no more. */
+  until: Date;
+  /** It is known to wait no more: its place is free. */
+  over?: boolean;
+}
+
+/**
+ * Leave to compare the code of one SMS with those of six digits, taken before it is compared. It is taken for an hour, so there are never more in any
+ * hour, however many SMS come at once. Whose code was right gives it back.
+ */
+export interface Ticket {
+  /** Whose it is: the same one however often its SMS is driven. */
+  smsId: SmsId;
+  /** When it was taken. */
+  at: Date;
+  /** From then on, by when an SMS was recorded, it is free again. */
+  until: Date;
+  /** `wrong`: its code fitted nothing. `right`: it fits, and what it asks for is not done yet. Absent while it is being compared. */
+  is?: 'wrong' | 'right';
+}
+
+/** What waits for the codes of a number, and how many of them were wrong of late. */
+export interface WaitingRoom {
+  things: readonly Waiting[];
+  tickets: readonly Ticket[];
+  /** Somebody guesses at its codes: new ones have nine digits until then. */
+  guessedUntil?: Date;
+}
+
+/** What holds a place of a kind. */
+export function holdersOf({ things }: WaitingRoom, kind: Waiting['kind']): Waiting[] {
+  return things.filter((thing) => thing.kind === kind && !thing.over);
+}
+
+/** The room with one thing more. The caller has looked that there is a place for it. */
+export function entered(room: WaitingRoom, thing: Waiting, now: Date): WaitingRoom {
+  const over = room.things
+    .filter((other) => other.over && now.getTime() - other.until.getTime() < OVER_FOR_MS)
+    .sort((one, other) => one.until.getTime() - other.until.getTime());
+  return { ...room, things: [...over.slice(-OVER_MAX), ...room.things.filter((other) => !other.over), thing] };
+}
+
+/** The room where these wait no more. */
+export function left(room: WaitingRoom, ids: readonly string[]): WaitingRoom {
+  if (!room.things.some(({ id, over }) => !over && ids.includes(id))) return room;
+  return { ...room, things: room.things.map((thing) => (ids.includes(thing.id) ? { ...thing, over: true } : thing)) };
+}
+
+/** A ticket for an SMS that was recorded at `at`: `none` if all went to wrong codes, `wait` while of some it is not known whether they are wrong. */
+export function withTicket(room: WaitingRoom, smsId: SmsId, at: Date, now: Date): WaitingRoom | 'none' | 'wait' {
+  const taken = takenAt(room, at);
+  if (taken.some((ticket) => ticket.smsId === smsId)) return room;
+  if (taken.length < GUESSES_MAX) {
+    const ticket = { smsId, at: now, until: new Date(at.getTime() + GUESSED_FOR_MS) };
+    // One that lapsed is kept a while: it counts for an SMS that was recorded earlier and is understood later.
+    const kept = room.tickets.filter(({ until }) => now.getTime() - until.getTime() < GUESSED_FOR_MS);
+    return { ...room, tickets: [...kept, ticket] };
+  }
+  return taken.every((ticket) => isWrong(ticket, now)) ? 'none' : 'wait';
+}
+
+/** The room where the ticket of an SMS is of a wrong code, or of a right one that is not done with. */
+export function judged(room: WaitingRoom, smsId: SmsId, is: 'wrong' | 'right'): WaitingRoom {
+  if (!room.tickets.some((ticket) => ticket.smsId === smsId && ticket.is !== is)) return room;
+  return { ...room, tickets: room.tickets.map((ticket) => (ticket.smsId === smsId ? { ...ticket, is } : ticket)) };
+}
+
+/** The room where the ticket of an SMS is free again. */
+export function givenBack(room: WaitingRoom, smsId: SmsId): WaitingRoom {
+  if (!room.tickets.some((ticket) => ticket.smsId === smsId)) return room;
+  return { ...room, tickets: room.tickets.filter((ticket) => ticket.smsId !== smsId) };
+}
+
+/** True if too many codes were wrong in the hour before `at`. */
+export function isGuessedAt(room: WaitingRoom, at: Date, now: Date): boolean {
+  return takenAt(room, at).filter((ticket) => isWrong(ticket, now)).length >= GUESSES_MAX;
+}
+
+/** The room where all that waits, and what comes within an hour of `at`, has nine digits. */
+export function lengthened(room: WaitingRoom, at: Date): WaitingRoom {
+  const guessedUntil = new Date(Math.max(at.getTime() + GUESSED_FOR_MS, room.guessedUntil?.getTime() ?? 0));
+  const things = room.things.map((thing) => (thing.over ? thing : { ...thing, codeDigits: 9 as const }));
+  return { ...room, things, guessedUntil };
+}
+
+/** When nobody needs to know of the room any more. */
+export function emptyAt({ things, tickets, guessedUntil }: WaitingRoom): Date {
+  const ends = [
+    ...things.map(({ until }) => until.getTime() + OVER_FOR_MS),
+    ...tickets.map(({ until }) => until.getTime() + GUESSED_FOR_MS),
+    guessedUntil?.getTime() ?? 0,
+  ];
+  return new Date(Math.max(...ends));
+}
+
+function takenAt({ tickets }: WaitingRoom, at: Date): Ticket[] {
+  return tickets.filter(({ until }) => until > at);
+}
+
+// A write whose reply was lost may come when its SMS is done with: nobody says any more of such a ticket that it was wrong.
+function isWrong({ is, at }: Ticket, now: Date): boolean {
+  return is === 'wrong' || (is === undefined && now.getTime() - at.getTime() >= COMPARED_WITHIN_MS);
+}
