@@ -7,12 +7,13 @@ import { planOf } from './plan.ts';
 import { World } from './world.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const SEEDS = 200;
+/** The same ones each time, so that a red run is a reason in the commit: new ones live by `npm run simulate`. */
+const SEEDS = ['--seeds', '200', '--from', '1'];
 
 describe('a simulated world', () => {
-  it(`keeps every invariant, whatever goes wrong, in ${SEEDS} lives`, async () => {
+  it(`keeps every invariant, whatever goes wrong, in ${SEEDS[1]} lives`, async () => {
     // As `npm run simulate`: the services as they are built.
-    const args = ['--enable-source-maps', '--max-semi-space-size=64', 'dist/test/simulation/main.js', '--seeds', String(SEEDS)];
+    const args = ['--enable-source-maps', '--max-semi-space-size=64', 'dist/test/simulation/main.js', ...SEEDS];
     const told = await new Promise<string>((resolve) => {
       execFile(process.execPath, args, { cwd: ROOT, maxBuffer: 2 ** 28 }, (error, stdout, stderr) =>
         resolve(error ? stdout + stderr : 'all is well'),

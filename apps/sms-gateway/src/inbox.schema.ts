@@ -1,10 +1,10 @@
 import { Prop, Schema, SchemaFactory } from '@nestjs/mongoose';
 import type { Sealed, SmsId } from '#libs/contracts';
-import { type Driven } from '#libs/redrive';
+import { DrivenRecord } from '#libs/redrive';
 
 /** One SMS as the provider handed it over, recorded before the provider is answered. Its id is the provider's and never erased. */
 @Schema({ collection: 'inbox', versionKey: false, strict: 'throw' })
-export class InboxMessage implements Driven {
+export class InboxMessage extends DrivenRecord {
   @Prop({ type: String }) _id!: SmsId;
   /** Who sent it and to whom, in the provider's words, whatever they are: even empty ones are recorded. */
   @Prop({ type: String, required: isAbsent('from') }) from!: string;
@@ -16,15 +16,8 @@ export class InboxMessage implements Driven {
   @Prop({ type: Date, required: true }) recordedAt!: Date;
   /** What came of it; absent while it is open. */
   @Prop({ type: String }) outcome?: string;
-  @Prop({ type: Date }) nextTryAt?: Date;
-  @Prop({ type: String }) claim?: string;
   /** When its text is erased; absent when it was. */
   @Prop({ type: Date }) eraseAt?: Date;
-  @Prop({ type: Number, required: true }) tries!: number;
-  @Prop({ type: Number }) waits?: number;
-  @Prop({ type: Date }) failingSince?: Date;
-  @Prop({ type: Object }) dead?: { reason: string; at: Date };
-  @Prop({ type: String }) traceparent?: string;
 }
 
 export const InboxSchema = SchemaFactory.createForClass(InboxMessage)

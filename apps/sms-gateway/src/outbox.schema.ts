@@ -1,11 +1,11 @@
 import { Prop, Schema, SchemaFactory } from '@nestjs/mongoose';
 import type { Language, Link, Msisdn, Sealed } from '#libs/contracts';
-import { type Driven } from '#libs/redrive';
+import { DrivenRecord } from '#libs/redrive';
 import type { TextState } from './domain/delivery.ts';
 
 /** One text to one person. Under its id (`<event>:<number>`) the first one stored is sent. */
 @Schema({ collection: 'outbox', versionKey: false, strict: 'throw' })
-export class OutboxText implements Driven {
+export class OutboxText extends DrivenRecord {
   @Prop({ type: String }) _id!: string;
   @Prop({ type: String, required: true }) to!: Msisdn;
   /** The recipient's wallet link, where they have one: a waiting text never passes to the number's next owner. */
@@ -28,15 +28,8 @@ export class OutboxText implements Driven {
   /** The provider's id of the message. */
   @Prop({ type: String }) sid?: string;
   @Prop({ type: Number }) errorCode?: number;
-  @Prop({ type: Date }) nextTryAt?: Date;
-  @Prop({ type: String }) claim?: string;
   /** When its text is erased; absent when it was. */
   @Prop({ type: Date }) eraseAt?: Date;
-  @Prop({ type: Number, required: true }) tries!: number;
-  @Prop({ type: Number }) waits?: number;
-  @Prop({ type: Date }) failingSince?: Date;
-  @Prop({ type: Object }) dead?: { reason: string; at: Date };
-  @Prop({ type: String }) traceparent?: string;
 }
 
 /** How logs and operators name a text, whose id ends with its reader's number: by an id that tells nothing, and by what it tells, `SM…:received`. */

@@ -12,7 +12,7 @@ import type {
   EndReason,
   WalletId,
 } from '#libs/contracts';
-import { type Driven } from '#libs/redrive';
+import { type Driven, DrivenRecord } from '#libs/redrive';
 import type { CodeDigits } from './domain/waiting-room.ts';
 import type { NotOpened, Payment, Tale } from './domain/payment.ts';
 
@@ -28,7 +28,7 @@ const PersonSchema = SchemaFactory.createForClass(PersonRecord);
 
 /** One payment or request, whole, or what could not be opened. Its id is that of the SMS that opened it. Changed only by version. Minor units. */
 @Schema({ collection: 'payments', versionKey: false, strict: 'throw' })
-export class PaymentRecord {
+export class PaymentRecord extends DrivenRecord {
   @Prop({ type: String }) _id!: PaymentId;
   @Prop({ type: String, required: true }) state!: Payment['state'] | NotOpened['state'];
   @Prop({ type: String, required: true }) origin!: Payment['origin'];
@@ -61,13 +61,6 @@ export class PaymentRecord {
   @Prop({ type: Number, required: true }) version!: number;
   /** What its people have not been told yet. */
   @Prop({ type: [String], required: true }) untold!: Tale[];
-  /** When it is looked at again: to tell, or because its time is up. */
-  @Prop({ type: Date }) nextTryAt?: Date;
-  @Prop({ type: String }) claim?: string;
-  @Prop({ type: Number, required: true }) tries!: number;
-  @Prop({ type: Number }) waits?: number;
-  @Prop({ type: Date }) failingSince?: Date;
-  @Prop({ type: String }) traceparent?: string;
 }
 
 export const PaymentSchema = SchemaFactory.createForClass(PaymentRecord)

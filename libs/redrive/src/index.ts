@@ -1,1 +1,2 @@
+export * from './driven.record.ts';
 export * from './redrive.ts';
