@@ -127,6 +127,7 @@ async function open({ MessageSid: id = '', From: from = '', Body = '' }: Form): 
     endsAt: soon(),
     refuseAt: soon(),
     codeDigits: 6,
+    codeN: 0,
     version: 0,
     untold: ['quote'],
     tries: 0,

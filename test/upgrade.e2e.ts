@@ -1,30 +1,38 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Town } from '#libs/testing';
 
-/** What an earlier release left in the database goes on. */
-describe('after an upgrade', () => {
+/** What an earlier release left in the database, or puts there beside this one, goes on. */
+describe('beside and after 0.2.0', () => {
+  type Room = { _id: string; things: { id: string }[] };
   let town: Town;
   beforeAll(async () => {
     town = await Town.open();
   });
   afterAll(() => town.close());
 
-  it('what waited for a code in 0.2.0, whose payments held of what it is computed, is paid by it', async () => {
-    type Room = { _id: string; things: { id: string; codeN: number }[] };
-    const rooms = town.db('transactions').collection<Room>('waiting_rooms');
+  it.each([
+    ['before any code came', (room: string) => rooms().deleteOne({ _id: room })],
+    ['when others wait already', (room: string) => rooms().updateOne({ _id: room }, { $set: { things: [] } })],
+  ])('what it opened %s is listed, and paid by its code', async (_when, forget) => {
     const ada = await town.joins({ name: 'Ada', balance: '100.00' });
     const ben = await town.joins({ name: 'Ben' });
     await ada.sends(`PAY 10 ${ben.number}`);
     const [, code = ''] = await ada.receives(/Reply (\d{6}) within/);
-    const room = await rooms.findOneAndDelete({ _id: ada.number });
-    const [{ id = '', codeN = 0 } = {}] = room?.things ?? [];
-    await town.db('transactions').collection<{ _id: string }>('payments').updateOne({ _id: id }, { $set: { codeN } });
-    await ada.sends('NO');
-    await ada.receives(new RegExp(code));
+    await forget(ada.number);
     await ada.sends(code);
     await ada.receives(/^Paid KES 10\.00/);
     await ben.receives(/^You got KES 10\.00/);
-    expect((await rooms.findOne({ _id: ada.number }))?.things).toMatchObject([{ id, over: true }]);
+    expect((await rooms().findOne({ _id: ada.number }))?.things).toMatchObject([{ over: true }]);
+
+    await ada.sends(`PAY 20 ${ben.number}`);
+    const [, other = ''] = await ada.receives(/^Pay KES 20\.00 .*Reply (\d{6}) within/);
+    await forget(ada.number);
+    await ada.sends('NO');
+    await ada.receives(new RegExp(other));
     await town.checkInvariants();
   });
+
+  function rooms() {
+    return town.db('transactions').collection<Room>('waiting_rooms');
+  }
 });

@@ -8,14 +8,15 @@ import { fileURLToPath } from 'node:url';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const NODE = join(ROOT, 'node_modules/.bin/node');
 const FROM_SOURCE = ['--conditions=source', '--disable-warning=ExperimentalWarning'];
-// One file after the other: many of them start a whole town.
-const JEST = [...FROM_SOURCE, '--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--runInBand'];
+const JEST = [...FROM_SOURCE, '--experimental-vm-modules', 'node_modules/jest/bin/jest.js'];
 const TARGETS = {
   start: [...FROM_SOURCE, 'tools/start/main.ts'],
   // Behind the arguments given: these take all that follows.
-  test: (given) => [...JEST, ...given, '--testPathIgnorePatterns=test/faults/'],
+  // Two files at once: many start a whole town, and wait for most of their time. What times a return has the machine for itself.
+  test: (given) => [...JEST, '--maxWorkers=2', ...given, '--testPathIgnorePatterns=test/faults/'],
   faults: (given) => [
     ...JEST,
+    '--runInBand',
     ...given,
     ...(given.some((each) => !each.startsWith('--')) ? [] : ['--testPathPatterns=test/faults/']),
   ],

@@ -158,9 +158,10 @@ async function lived(
 /** One of several at work: lets the worlds live that it is told. */
 function work(): Promise<number> {
   process.on('message', (seed: number) => {
-    void new World(planOf(seed))
-      .live()
-      .then(({ broken, sms, texts, ms }) => process.send?.({ seed, ending: { broken, sms, texts, ms } }));
+    void new World(planOf(seed)).live().then(({ broken, sms, texts, ms }) => {
+      // Whoever found enough meanwhile hears no more.
+      process.send?.({ seed, ending: { broken, sms, texts, ms } }, undefined, undefined, () => undefined);
+    });
   });
   return new Promise((resolve) => process.once('disconnect', () => resolve(0)));
 }

@@ -176,16 +176,16 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [['{ _id: number, version: version - 1 }', '{ _id: number }']],
   },
   {
+    name: 'places-freed-early',
+    bug: 'whoever opens a payment late has lost its place meanwhile, and opens it all the same',
+    file: 'apps/transactions/src/payments.service',
+    changes: [['now.getTime() - until.getTime() > GIVEN_UP_MS', 'until <= now']],
+  },
+  {
     name: 'only-wrong-guesses-counted',
     bug: 'codes that are being compared are not counted, so as many as come at once are',
     file: 'apps/transactions/src/domain/waiting-room',
     changes: [['if (taken.length < GUESSES_MAX) {', "if (taken.filter(({ is }) => is === 'wrong').length < GUESSES_MAX) {"]],
-  },
-  {
-    name: 'six-digits-for-ever',
-    bug: 'codes of six digits count however often they were guessed at',
-    file: 'apps/transactions/src/commands.service',
-    changes: [['hasTicket || things.get(payment.id)?.codeDigits === 9 || !isOpen(payment)', 'true']],
   },
   {
     name: 'list-without-an-index',

@@ -31,6 +31,8 @@ const TICKET_LOOKS_MAX = 20;
 const TICKET_LOOK_MS = 100;
 const RACES_MAX = 20;
 const RACE_MS = 20;
+/** Of what 0.2.0 opened the newest are looked for. */
+const OLDER_MAX = 30;
 
 /** The room of a number as it was read; of version 0 while nothing is stored. */
 export interface ReadRoom extends WaitingRoom {
@@ -61,7 +63,7 @@ export class CodesService {
   /** What waits for the codes of a number. */
   async roomOf(number: Msisdn): Promise<ReadRoom> {
     const stored = await this.rooms.findById(number).lean<WaitingRoomRecord>();
-    if (!stored) return { number, version: 0, things: await this.openedBefore(number), tickets: [] };
+    if (!stored) return { number, version: 0, things: [], tickets: [] };
     const { version, things, tickets, guessedUntil } = stored;
     return { number, version, things, tickets, ...(guessedUntil ? { guessedUntil } : {}) };
   }
@@ -90,15 +92,16 @@ export class CodesService {
     { id, kind, until }: Pick<Waiting, 'id' | 'kind' | 'until'>,
     endedOf: (things: Waiting[]) => Promise<string[]>,
   ): Promise<Waiting | undefined> {
-    for (let current = room; ;) {
-      current = await this.change(current, (read) =>
-        read.things.some((other) => other.id === id) || holdersOf(read, kind).length >= PLACES
-          ? read
-          : entered(read, { id, kind, until, ...this.derivationOf(id, read) }, this.clock.now()),
-      );
-      const thing = current.things.find((other) => other.id === id);
+    for (let current = room.version === 0 ? await this.withOlder(room) : room; ;) {
+      current = await this.change(current, (read) => {
+        const holders = holdersOf(read, kind);
+        if (holders.some((thing) => thing.id === id) || holders.length >= PLACES) return read;
+        return entered(read, { id, kind, until, ...this.derivationOf(id, read) }, this.clock.now());
+      });
+      const holders = holdersOf(current, kind);
+      const thing = holders.find((other) => other.id === id);
       if (thing) return thing;
-      const ended = await endedOf(holdersOf(current, kind));
+      const ended = await endedOf(holders);
       if (ended.length === 0) return undefined;
       current = await this.change(current, (read) => left(read, ended));
     }
@@ -147,6 +150,22 @@ export class CodesService {
     return changed.things.filter(({ over }) => !over);
   }
 
+  /** The room with what 0.2.0 opened, before this release or in a process beside it: its code is computed of what stands in the payment. */
+  async withOlder(room: ReadRoom): Promise<ReadRoom> {
+    const newest = await this.payments
+      .find({ 'payer.number': room.number, endsAt: { $gt: this.clock.now() } })
+      .sort({ endsAt: -1 })
+      .limit(OLDER_MAX)
+      .lean<(PaymentRecord & Derivation & { endsAt: Date })[]>();
+    const opened = newest
+      .filter(({ state }) => state === 'awaiting_confirmation' || state === 'awaiting_approval')
+      .map(({ _id: id, origin: kind, endsAt: until, codeN, codeDigits }) => ({ id, kind, until, codeN, codeDigits }));
+    return this.change(room, (read) => {
+      const older = opened.filter(({ id }) => !read.things.some((thing) => thing.id === id));
+      return older.length === 0 ? read : { ...read, things: [...read.things, ...older] };
+    });
+  }
+
   /** Changes a room as it was read, or as others left it meanwhile. */
   private async change(room: ReadRoom, change: (room: ReadRoom) => WaitingRoom): Promise<ReadRoom> {
     let read = room;
@@ -183,24 +202,8 @@ export class CodesService {
     const [first] = this.keys;
     if (!first) throw new Error('CODE_KEY holds no key');
     const codeDigits = guessedUntil && guessedUntil > this.clock.now() ? 9 : 6;
-    const taken = new Set(things.map((other) => this.of(other)));
+    const taken = new Set(things.filter((other) => other.id !== id).map((other) => this.of(other)));
     return { codeN: freeCodeN(first.key, { id, codeDigits }, taken), codeDigits, codeKey: first.id };
-  }
-
-  /** What 0.2.0 opened: its code is computed of what stands in the payment. */
-  private async openedBefore(number: Msisdn): Promise<Waiting[]> {
-    const open = { 'payer.number': number, endsAt: { $gt: this.clock.now() }, codeN: { $exists: true } };
-    const payments = await this.payments
-      .find(open)
-      .limit(2 * PLACES)
-      .lean<(PaymentRecord & Derivation & { endsAt: Date })[]>();
-    return payments.map(({ _id: id, origin: kind, endsAt: until, codeN, codeDigits }) => ({
-      id,
-      kind,
-      until,
-      codeN,
-      codeDigits,
-    }));
   }
 
   private of(thing: Waiting): string {

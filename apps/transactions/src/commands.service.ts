@@ -61,7 +61,8 @@ export class CommandsService {
   /** Finds what `code` belongs to among what waits or waited of late for one of the sender's, and lets `act` decide on what is open. */
   private async byCode(asked: Asked, code: Secret, act: (payment: ReadPayment) => Promise<Payment>): Promise<Answer> {
     const { smsId, from, recordedAt } = asked;
-    const { room, hasTicket } = await this.codes.takeTicket(smsId, from, recordedAt);
+    const { room: seen, hasTicket } = await this.codes.takeTicket(smsId, from, recordedAt);
+    const room = seen.things.some((thing) => this.codes.fits(thing, code)) ? seen : await this.codes.withOlder(seen);
     const things = new Map(room.things.filter((thing) => this.codes.fits(thing, code)).map((thing) => [thing.id, thing]));
     const counts = (payment: Payment) => hasTicket || things.get(payment.id)?.codeDigits === 9 || !isOpen(payment);
     const fitting = (await this.payments.ofThings([...things.values()])).filter(counts);
@@ -125,7 +126,7 @@ export class CommandsService {
   }
 
   private async listOpen(asked: Asked): Promise<Answer> {
-    const { things } = await this.codes.roomOf(asked.from);
+    const { things } = await this.codes.withOlder(await this.codes.roomOf(asked.from));
     const open = await this.payments.openOf(asked.from, things);
     if (open.length === 0) return answered({ type: 'nothing_open' });
     const entries = open.map((payment) => {

@@ -79,6 +79,7 @@ export class OpeningsService {
       endsAt,
       refuseAt: new Date(openedAt.getTime() + lifeMs + 2 * codeMs),
       codeDigits: waiting.codeDigits,
+      codeN: waiting.codeN,
     };
     for (let draw = 0; draw < REFS_MAX; draw++) {
       const first = opened({ ...terms, ref: this.host.randomBytes(4).readUInt32BE() as Ref });

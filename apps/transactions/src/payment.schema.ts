@@ -46,6 +46,7 @@ export class PaymentRecord extends DrivenRecord {
   @Prop({ type: Date }) endsAt?: Date;
   @Prop({ type: Date }) refuseAt?: Date;
   @Prop({ type: Number }) codeDigits?: CodeDigits;
+  @Prop({ type: Number }) codeN?: number;
   /** Whoever asks for it, until it is closed. */
   @Prop({ type: String }) asker?: Msisdn;
   @Prop({ type: BigInt }) payerBalance?: bigint;

@@ -51,6 +51,8 @@ const LOOK_EVERY_MS = 10_000;
 const STUCK_MS = MINUTE_MS;
 const STUCK_TRIES = 5;
 const PUT_OFF_MAX_MS = 15 * MINUTE_MS;
+/** Longer than an SMS is driven until it is given up (`Redrive`). */
+const GIVEN_UP_MS = 24 * 60 * MINUTE_MS;
 /** Where more are stuck, their number does not matter. */
 const STUCK_COUNTED_MAX = 10_000;
 
@@ -131,14 +133,15 @@ export class PaymentsService implements OnModuleInit {
     return inOrder(await this.documentsOf(things));
   }
 
-  /** Which of these wait no more, whether they were closed or never came to be. */
+  /** Which of these wait no more. What is not stored is being opened yet, however late, unless its SMS was given up long ago. */
   async endedOf(things: readonly Waiting[]): Promise<string[]> {
     const stored = new Map((await this.documentsOf(things)).map((document) => [document._id as string, document]));
     const now = this.clock.now();
     const hasEnded = ({ id, until }: Waiting) => {
       const document = stored.get(id);
       const payment = document && paymentOf(document);
-      return payment ? payment.state === 'not_opened' || !isOpen(payment) : until <= now;
+      if (!payment) return now.getTime() - until.getTime() > GIVEN_UP_MS;
+      return payment.state === 'not_opened' || !isOpen(payment);
     };
     return things.filter(hasEnded).map(({ id }) => id);
   }

@@ -31,5 +31,6 @@ export function aPayment(origin: Terms['origin']): Payment {
     endsAt: new Date(openedAt.getTime() + 1_200_000),
     refuseAt: new Date(openedAt.getTime() + 1_800_000),
     codeDigits: 6,
+    codeN: 0,
   }).payment;
 }

@@ -36,6 +36,8 @@ export interface Terms {
   refuseAt: Date;
   /** Digits of the code that its payer is told: 6, and 9 once more while their codes are being guessed. */
   codeDigits: CodeDigits;
+  /** Of what its code is computed (`Waiting`), for processes of 0.2.0: those look for it here, and nowhere else. */
+  codeN: number;
 }
 
 /** How a payment stands; a field exists only where it means something. `closedBy` is the cause whose answer the ledger has. */

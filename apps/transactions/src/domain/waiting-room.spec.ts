@@ -40,6 +40,9 @@ describe('what waits', () => {
     expect(holdersOf(left(room, ['SM1']), 'pay').map(({ id }) => id)).toEqual(['SM2']);
     expect(holdersOf(left(room, ['SM1']), 'request')).toHaveLength(1);
     expect(left(room, ['SM9'])).toBe(room);
+    const again = entered(left(room, ['SM1']), thing(1), at(1));
+    expect(holdersOf(again, 'pay').map(({ id }) => id)).toEqual(['SM2', 'SM1']);
+    expect(again.things).toHaveLength(3);
   });
 
   it('is known by its code for a day after, the newest thirty', () => {

@@ -64,10 +64,10 @@ export function holdersOf({ things }: WaitingRoom, kind: Waiting['kind']): Waiti
   return things.filter((thing) => thing.kind === kind && !thing.over);
 }
 
-/** The room with one thing more. The caller has looked that there is a place for it. */
+/** The room with one thing more, or one that was over once more. The caller has looked that there is a place for it. */
 export function entered(room: WaitingRoom, thing: Waiting, now: Date): WaitingRoom {
   const over = room.things
-    .filter((other) => other.over && now.getTime() - other.until.getTime() < OVER_FOR_MS)
+    .filter((other) => other.over && other.id !== thing.id && now.getTime() - other.until.getTime() < OVER_FOR_MS)
     .sort((one, other) => one.until.getTime() - other.until.getTime());
   return { ...room, things: [...over.slice(-OVER_MAX), ...room.things.filter((other) => !other.over), thing] };
 }
