@@ -1,4 +1,3 @@
-import type { KeyObject } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Msisdn, Sealed, SmsId } from '#libs/contracts';
@@ -10,6 +9,7 @@ import { codeOf, freeCodeN } from './domain/code.ts';
 import {
   emptyAt,
   entered,
+  extended,
   type Derivation,
   givenBack,
   holdersOf,
@@ -23,7 +23,6 @@ import {
   withTicket,
 } from './domain/waiting-room.ts';
 import type { Settings } from './settings.ts';
-import { PaymentRecord } from './payment.schema.ts';
 import { WaitingRoomRecord } from './waiting-room.schema.ts';
 
 /** To know of five codes whether they are right takes a moment. */
@@ -31,8 +30,6 @@ const TICKET_LOOKS_MAX = 20;
 const TICKET_LOOK_MS = 100;
 const RACES_MAX = 20;
 const RACE_MS = 20;
-/** Of what 0.2.0 opened the newest are looked for. */
-const OLDER_MAX = 30;
 
 /** The room of a number as it was read; of version 0 while nothing is stored. */
 export interface ReadRoom extends WaitingRoom {
@@ -49,7 +46,6 @@ export class CodesService {
 
   constructor(
     @InjectModel(WaitingRoomRecord.name) private readonly rooms: Model<WaitingRoomRecord>,
-    @InjectModel(PaymentRecord.name) private readonly payments: Model<PaymentRecord>,
     private readonly clock: Clock,
     private readonly host: Host,
     metrics: Metrics,
@@ -78,9 +74,10 @@ export class CodesService {
     return this.dataKeys.unseal(code, `code:${smsId}`);
   }
 
-  /** The code of a thing, sealed for the event that tells it. */
-  seal(thing: Waiting, eventId: string): Sealed {
-    return this.dataKeys.seal(new Secret(this.of(thing)), `code:${eventId}`);
+  /** The code of a thing, sealed for the event that tells it; undefined if its key was taken away. */
+  seal(thing: Waiting, eventId: string): Sealed | undefined {
+    const code = this.of(thing);
+    return code === undefined ? undefined : this.dataKeys.seal(new Secret(code), `code:${eventId}`);
   }
 
   /**
@@ -92,10 +89,11 @@ export class CodesService {
     { id, kind, until }: Pick<Waiting, 'id' | 'kind' | 'until'>,
     endedOf: (things: Waiting[]) => Promise<string[]>,
   ): Promise<Waiting | undefined> {
-    for (let current = room.version === 0 ? await this.withOlder(room) : room; ;) {
+    for (let current = room; ;) {
       current = await this.change(current, (read) => {
         const holders = holdersOf(read, kind);
-        if (holders.some((thing) => thing.id === id) || holders.length >= PLACES) return read;
+        if (holders.some((thing) => thing.id === id)) return extended(read, id, until);
+        if (holders.length >= PLACES) return read;
         return entered(read, { id, kind, until, ...this.derivationOf(id, read) }, this.clock.now());
       });
       const holders = holdersOf(current, kind);
@@ -150,19 +148,11 @@ export class CodesService {
     return changed.things.filter(({ over }) => !over);
   }
 
-  /** The room with what 0.2.0 opened, before this release or in a process beside it: its code is computed of what stands in the payment. */
-  async withOlder(room: ReadRoom): Promise<ReadRoom> {
-    const newest = await this.payments
-      .find({ 'payer.number': room.number, endsAt: { $gt: this.clock.now() } })
-      .sort({ endsAt: -1 })
-      .limit(OLDER_MAX)
-      .lean<(PaymentRecord & Derivation & { endsAt: Date })[]>();
-    const opened = newest
-      .filter(({ state }) => state === 'awaiting_confirmation' || state === 'awaiting_approval')
-      .map(({ _id: id, origin: kind, endsAt: until, codeN, codeDigits }) => ({ id, kind, until, codeN, codeDigits }));
+  /** The room with these too, unless they are there. */
+  async admit(room: ReadRoom, things: readonly Waiting[]): Promise<ReadRoom> {
     return this.change(room, (read) => {
-      const older = opened.filter(({ id }) => !read.things.some((thing) => thing.id === id));
-      return older.length === 0 ? read : { ...read, things: [...read.things, ...older] };
+      const missing = things.filter(({ id }) => !read.things.some((thing) => thing.id === id));
+      return missing.length === 0 ? read : { ...read, things: [...read.things, ...missing] };
     });
   }
 
@@ -202,17 +192,15 @@ export class CodesService {
     const [first] = this.keys;
     if (!first) throw new Error('CODE_KEY holds no key');
     const codeDigits = guessedUntil && guessedUntil > this.clock.now() ? 9 : 6;
-    const taken = new Set(things.filter((other) => other.id !== id).map((other) => this.of(other)));
+    const taken = new Set(things.flatMap((other) => (other.id === id ? [] : (this.of(other) ?? []))));
     return { codeN: freeCodeN(first.key, { id, codeDigits }, taken), codeDigits, codeKey: first.id };
   }
 
-  private of(thing: Waiting): string {
-    return codeOf(this.keyOf(thing), thing);
-  }
-
-  private keyOf({ codeKey }: Waiting): KeyObject {
+  /** Undefined if the key that it is computed of was taken out of `CODE_KEY`: such a code fits nothing, and hinders no other. */
+  private of(thing: Waiting): string | undefined {
+    const { codeKey } = thing;
     const entry = codeKey === undefined ? this.keys.at(-1) : this.keys.find(({ id }) => id === codeKey);
-    if (!entry) throw new Error(`CODE_KEY lacks the key ${codeKey}, of which codes that wait were computed`);
-    return entry.key;
+    if (!entry) log.warn({ codeKey }, 'CODE_KEY lacks the key of a code that waits');
+    return entry && codeOf(entry.key, thing);
   }
 }

@@ -9,6 +9,7 @@ import {
   refText,
   type RequestOf,
   type ResponseOf,
+  type SmsId,
 } from '#libs/contracts';
 import { Clock } from '#libs/nest-service';
 import { crashPoint, type Secret } from '#libs/runtime';
@@ -58,35 +59,35 @@ export class CommandsService {
     }
   }
 
-  /** Finds what `code` belongs to among what waits or waited of late for one of the sender's, and lets `act` decide on what is open. */
+  /** Lets `act` decide on the open payment whose code this is; what has ended is answered by how it did. */
   private async byCode(asked: Asked, code: Secret, act: (payment: ReadPayment) => Promise<Payment>): Promise<Answer> {
     const { smsId, from, recordedAt } = asked;
-    const { room: seen, hasTicket } = await this.codes.takeTicket(smsId, from, recordedAt);
-    const room = seen.things.some((thing) => this.codes.fits(thing, code)) ? seen : await this.codes.withOlder(seen);
-    const things = new Map(room.things.filter((thing) => this.codes.fits(thing, code)).map((thing) => [thing.id, thing]));
-    const counts = (payment: Payment) => hasTicket || things.get(payment.id)?.codeDigits === 9 || !isOpen(payment);
-    const fitting = (await this.payments.ofThings([...things.values()])).filter(counts);
-    const open = fitting.filter(isOpen);
-    const [found] = open.length > 0 ? open : fitting.slice(-1);
-    // A code that fits two open things is none.
-    if (!found || open.length > 1) return this.wrongCode(asked, room);
-    const isLate = isOpen(found) && recordedAt >= found.endsAt;
-    const payment = isOpen(found) && !isLate ? await this.actOn(found, asked, room, act) : found;
+    const { room, hasTicket } = await this.codes.takeTicket(smsId, from, recordedAt);
+    const found =
+      (await this.ofCode(room, code, hasTicket)) ?? (await this.ofCode(await this.payments.withOlder(room), code, hasTicket));
+    if (!found) return this.wrongCode(asked, room);
+    if (isOpen(found) && recordedAt >= found.endsAt) {
+      await this.codes.right(room, smsId, []);
+      return this.status(asked, { ...found, state: 'expired', closedBy: causeOf(asked) });
+    }
+    const payment = isOpen(found) ? await this.withTicketHeld(room, smsId, () => act(found)) : found;
     crashPoint('transactions: code acted on');
     await this.codes.right(room, smsId, isOpen(payment) ? [] : [payment.id]);
-    return isLate
-      ? this.status(asked, { ...found, state: 'expired', closedBy: causeOf(asked) })
-      : this.takenOrStatus(asked, payment);
+    return this.takenOrStatus(asked, payment);
   }
 
-  private async actOn(
-    found: ReadPayment,
-    { smsId }: Asked,
-    room: ReadRoom,
-    act: (payment: ReadPayment) => Promise<Payment>,
-  ): Promise<Payment> {
+  /** The one open payment that a code fits, else the newest of those that have ended. A code that fits two open ones is none. */
+  private async ofCode({ things }: ReadRoom, code: Secret, hasTicket: boolean): Promise<ReadPayment | undefined> {
+    const fitting = things.filter((thing) => this.codes.fits(thing, code));
+    const payments = await this.payments.ofThings(fitting);
+    const long = new Set(fitting.filter(({ codeDigits }) => codeDigits === 9).map(({ id }) => id));
+    const open = payments.filter((payment) => isOpen(payment) && (hasTicket || long.has(payment.id)));
+    return open.length > 1 ? undefined : (open[0] ?? payments.findLast((payment) => !isOpen(payment)));
+  }
+
+  private async withTicketHeld(room: ReadRoom, smsId: SmsId, act: () => Promise<Payment>): Promise<Payment> {
     try {
-      return await act(found);
+      return await act();
     } catch (error) {
       await this.codes.holdTicket(room, smsId).catch(() => undefined);
       throw error;
@@ -126,7 +127,7 @@ export class CommandsService {
   }
 
   private async listOpen(asked: Asked): Promise<Answer> {
-    const { things } = await this.codes.withOlder(await this.codes.roomOf(asked.from));
+    const { things } = await this.payments.withOlder(await this.codes.roomOf(asked.from));
     const open = await this.payments.openOf(asked.from, things);
     if (open.length === 0) return answered({ type: 'nothing_open' });
     const entries = open.map((payment) => {
@@ -134,7 +135,8 @@ export class CommandsService {
       const { amount, ref } = payment;
       const other = role === 'payer' ? payment.payee : payment.payer;
       const thing = things.find(({ id }) => role === 'payer' && id === payment.id);
-      return { role, other, amount, ref, ...(thing ? { code: this.codes.seal(thing, answerEventOf(asked.smsId)) } : {}) };
+      const code = thing && this.codes.seal(thing, answerEventOf(asked.smsId));
+      return { role, other, amount, ref, ...(code ? { code } : {}) };
     });
     // A code that counts no more need not arrive.
     const dropAts = open.filter(({ payer }) => payer.number === asked.from).map(({ endsAt }) => endsAt.getTime());

@@ -18,9 +18,9 @@ import { RpcClient } from '#libs/messaging';
 import { insertOrRead } from '#libs/mongo';
 import { Clock, SETTINGS } from '#libs/nest-service';
 import { claimOf, type FirstTry, Redrive } from '#libs/redrive';
-import { crashPoint, Host, Lifecycle, log, Metrics, traceparent } from '#libs/runtime';
+import { crashPoint, Host, Lifecycle, log, Metrics, traceparent, Unavailable } from '#libs/runtime';
 import type { Model } from 'mongoose';
-import { CodesService } from './codes.service.ts';
+import { CodesService, type ReadRoom } from './codes.service.ts';
 import {
   decide,
   type Input,
@@ -39,6 +39,8 @@ import type { Settings } from './settings.ts';
 
 const RACES_MAX = 20;
 const LISTED_MAX = 5;
+/** Of what 0.2.0 opened the newest are looked for. */
+const OLDER_MAX = 30;
 const MINUTE_MS = 60_000;
 /** Longer than telling takes; a crash is found again after it. */
 const LEASE_MS = 10_000;
@@ -133,6 +135,21 @@ export class PaymentsService implements OnModuleInit {
     return inOrder(await this.documentsOf(things));
   }
 
+  /**
+   * A room with what 0.2.0 opened, before this release or in a process beside it: there of what a code is computed stands in the payment alone. To be
+   * deleted once no 0.2.0 is run any more.
+   */
+  async withOlder(room: ReadRoom): Promise<ReadRoom> {
+    const newest = await this.payments
+      .find({ 'payer.number': room.number, endsAt: { $gt: this.clock.now() } })
+      .sort({ endsAt: -1 })
+      .limit(OLDER_MAX)
+      .lean<StoredPayment[]>();
+    const open = inOrder(newest).filter(isOpen);
+    const older = open.map(({ id, origin: kind, endsAt: until, codeN, codeDigits }) => ({ id, kind, until, codeN, codeDigits }));
+    return this.codes.admit(room, older);
+  }
+
   /** Which of these wait no more. What is not stored is being opened yet, however late, unless its SMS was given up long ago. */
   async endedOf(things: readonly Waiting[]): Promise<string[]> {
     const stored = new Map((await this.documentsOf(things)).map((document) => [document._id as string, document]));
@@ -218,7 +235,7 @@ export class PaymentsService implements OnModuleInit {
       }
       payment = paymentOf(await this.payments.findById(_id).orFail().lean<StoredPayment>()) as ReadPayment;
     }
-    throw new Error(`payment ${read.id}: ${RACES_MAX} races lost for one input`);
+    throw new Unavailable(`payment ${read.id}, raced for ${RACES_MAX} times,`);
   }
 
   private askLedger(payment: Payment, question: Question): Promise<TransferAnswer> {
@@ -301,8 +318,7 @@ export class PaymentsService implements OnModuleInit {
     const thing = things.find(({ id }) => id === payment.id);
     // Only where somebody took it away: nobody can confirm it, and it ends in its time.
     if (!thing) log.error({ paymentId: payment.id }, 'nothing is known of the code of a payment');
-    if (!thing) return undefined;
-    return { digits: thing.codeDigits, seal: (eventId: string) => this.codes.seal(thing, eventId) };
+    return thing && { digits: thing.codeDigits, seal: (eventId: string) => this.codes.seal(thing, eventId) };
   }
 
   private count(payment: Payment): void {

@@ -13,7 +13,7 @@ export function eventOf(
   payment: Payment | NotOpened,
   tale: Tale,
   patience: Patience,
-  code?: { digits: CodeDigits; seal: (eventId: string) => Sealed },
+  code?: { digits: CodeDigits; seal: (eventId: string) => Sealed | undefined },
 ): Event | undefined {
   if (payment.state === 'not_opened') {
     const { origin, other, amount, fee, balance, reason, opener, currency } = payment;
@@ -39,14 +39,14 @@ export function eventOf(
     message,
   });
   switch (tale) {
-    case 'quote':
-      return code && isOpen(payment)
-        ? to(payer, { type: tale, payee, amount, fee, memo, code: code.seal(id), minutes: patience.codeMinutes }, true)
-        : undefined;
-    case 'request':
-      return code && isOpen(payment)
-        ? to(payer, { type: tale, payee, amount, fee, memo, code: code.seal(id), hours: patience.requestHours, ref }, true)
-        : undefined;
+    case 'quote': {
+      const sealed = isOpen(payment) ? code?.seal(id) : undefined;
+      return sealed && to(payer, { type: tale, payee, amount, fee, memo, code: sealed, minutes: patience.codeMinutes }, true);
+    }
+    case 'request': {
+      const sealed = isOpen(payment) ? code?.seal(id) : undefined;
+      return sealed && to(payer, { type: tale, payee, amount, fee, memo, code: sealed, hours: patience.requestHours, ref }, true);
+    }
     case 'request_sent':
       return to(payee, { type: tale, payer, amount, memo, ref, hours: patience.requestHours });
     case 'paid':

@@ -66,7 +66,7 @@ describe('tickets', () => {
     const step = fc.record({
       sms: fc.nat(15),
       minute: fc.nat(180),
-      lateBy: fc.nat(30),
+      lateBy: fc.oneof(fc.nat(30), fc.integer({ min: 120, max: 600 })),
       is: fc.constantFrom('wrong', 'right', 'back', 'unknown'),
     });
     fc.assert(

@@ -72,6 +72,12 @@ export function entered(room: WaitingRoom, thing: Waiting, now: Date): WaitingRo
   return { ...room, things: [...over.slice(-OVER_MAX), ...room.things.filter((other) => !other.over), thing] };
 }
 
+/** The room where a thing waits at least until then: its opening may come late, and begin its time anew. */
+export function extended(room: WaitingRoom, id: string, until: Date): WaitingRoom {
+  if (!room.things.some((thing) => thing.id === id && thing.until < until)) return room;
+  return { ...room, things: room.things.map((thing) => (thing.id === id ? { ...thing, until } : thing)) };
+}
+
 /** The room where these wait no more. */
 export function left(room: WaitingRoom, ids: readonly string[]): WaitingRoom {
   if (!room.things.some(({ id, over }) => !over && ids.includes(id))) return room;
@@ -84,8 +90,9 @@ export function withTicket(room: WaitingRoom, smsId: SmsId, at: Date, now: Date)
   if (taken.some((ticket) => ticket.smsId === smsId)) return room;
   if (taken.length < GUESSES_MAX) {
     const ticket = { smsId, at: now, until: new Date(at.getTime() + GUESSED_FOR_MS) };
-    // One that lapsed is kept a while: it counts for an SMS that was recorded earlier and is understood later.
-    const kept = room.tickets.filter(({ until }) => now.getTime() - until.getTime() < GUESSED_FOR_MS);
+    // One that lapsed is kept a while: it counts for an SMS that was recorded earlier and is understood later, if that is within hours.
+    const keptAfter = Math.min(at.getTime(), now.getTime() - GUESSED_FOR_MS);
+    const kept = room.tickets.filter(({ until }) => until.getTime() > keptAfter);
     return { ...room, tickets: [...kept, ticket] };
   }
   return taken.every((ticket) => isWrong(ticket, now)) ? 'none' : 'wait';
