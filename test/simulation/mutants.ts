@@ -173,7 +173,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'rooms-without-a-version',
     bug: 'what waits for a code is read before it is written',
     file: 'apps/transactions/src/codes.service',
-    changes: [['{ _id: number, version: version - 1 }', '{ _id: number }']],
+    changes: [['{ _id: number, version: before }', '{ _id: number }']],
   },
   {
     name: 'places-freed-early',

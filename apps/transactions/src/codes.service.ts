@@ -64,9 +64,9 @@ export class CodesService {
     return { number, version, things, tickets, ...(guessedUntil ? { guessedUntil } : {}) };
   }
 
-  /** True if `code` is that of a thing. */
+  /** True if `code` is that of a thing, or was before its codes were made longer. */
   fits(thing: Waiting, code: Secret): boolean {
-    return this.of(thing) === code.reveal();
+    return this.codesOf(thing).includes(code.reveal());
   }
 
   /** A code as a person sent it, from where the gateway sealed it. */
@@ -76,7 +76,7 @@ export class CodesService {
 
   /** The code of a thing, sealed for the event that tells it; undefined if its key was taken away. */
   seal(thing: Waiting, eventId: string): Sealed | undefined {
-    const code = this.of(thing);
+    const [code] = this.codesOf(thing);
     return code === undefined ? undefined : this.dataKeys.seal(new Secret(code), `code:${eventId}`);
   }
 
@@ -140,7 +140,7 @@ export class CodesService {
     const changed = await this.change(room, (read) => {
       const told = judged(read, smsId, 'wrong');
       isGuessed = isGuessedAt(told, at, this.clock.now());
-      return isGuessed ? lengthened(told, at) : told;
+      return isGuessed ? lengthened(told, at, this.clock.now()) : told;
     });
     this.wrongTotal.inc();
     if (!isGuessed) return [];
@@ -163,19 +163,20 @@ export class CodesService {
       const next = change(read);
       if (next === read) return read;
       const { number, version } = read;
-      const changed = { ...next, number, version: version + 1 };
-      if (await this.store(changed)) return changed;
+      // From a place of its own: whoever still holds a room that the database removed meanwhile must not take the next one for it.
+      const changed = { ...next, number, version: version === 0 ? this.host.randomBytes(6).readUIntBE(0, 6) + 1 : version + 1 };
+      if (await this.store(version, changed)) return changed;
       await this.host.sleep(this.host.random() * RACE_MS * race);
       read = await this.roomOf(number);
     }
     throw new Unavailable(`the codes of a number, raced for ${RACES_MAX} times,`);
   }
 
-  /** False if another version was stored meanwhile. */
-  private async store({ number, version, ...room }: ReadRoom): Promise<boolean> {
-    const change = { ...room, version, emptyAt: emptyAt(room) };
-    if (version > 1) {
-      const { modifiedCount } = await this.rooms.updateOne({ _id: number, version: version - 1 }, { $set: change });
+  /** False if another version than `before` was stored meanwhile. */
+  private async store(before: number, { number, ...room }: ReadRoom): Promise<boolean> {
+    const change = { ...room, emptyAt: emptyAt(room) };
+    if (before > 0) {
+      const { modifiedCount } = await this.rooms.updateOne({ _id: number, version: before }, { $set: change });
       return modifiedCount === 1;
     }
     try {
@@ -192,15 +193,16 @@ export class CodesService {
     const [first] = this.keys;
     if (!first) throw new Error('CODE_KEY holds no key');
     const codeDigits = guessedUntil && guessedUntil > this.clock.now() ? 9 : 6;
-    const taken = new Set(things.flatMap((other) => (other.id === id ? [] : (this.of(other) ?? []))));
+    const taken = new Set(things.flatMap((other) => (other.id === id ? [] : this.codesOf(other))));
     return { codeN: freeCodeN(first.key, { id, codeDigits }, taken), codeDigits, codeKey: first.id };
   }
 
-  /** Undefined if the key that it is computed of was taken out of `CODE_KEY`: such a code fits nothing, and hinders no other. */
-  private of(thing: Waiting): string | undefined {
-    const { codeKey } = thing;
-    const entry = codeKey === undefined ? this.keys.at(-1) : this.keys.find(({ id }) => id === codeKey);
-    if (!entry) log.warn({ codeKey }, 'CODE_KEY lacks the key of a code that waits');
-    return entry && codeOf(entry.key, thing);
+  /** The one that it has, then those that it had. None if its key was taken out of `CODE_KEY`: such a code fits nothing, and hinders no other. */
+  private codesOf(thing: Waiting): string[] {
+    const { codeKey, codeDigits, longerSince } = thing;
+    const keys = codeKey === undefined ? this.keys : this.keys.filter(({ id }) => id === codeKey);
+    if (keys.length === 0) log.warn({ codeKey }, 'CODE_KEY lacks the key of a code that waits');
+    const digits = longerSince ? ([codeDigits, 6] as const) : [codeDigits];
+    return digits.flatMap((each) => keys.map(({ key }) => codeOf(key, { ...thing, codeDigits: each })));
   }
 }

@@ -15,6 +15,7 @@ import { Clock } from '#libs/nest-service';
 import { crashPoint, type Secret } from '#libs/runtime';
 import { CodesService, type ReadRoom } from './codes.service.ts';
 import { isOpen, type Payment, reasonOf } from './domain/payment.ts';
+import { counts } from './domain/waiting-room.ts';
 import { OpeningsService } from './openings.service.ts';
 import type { ReadPayment } from './payment.schema.ts';
 import { PaymentsService } from './payments.service.ts';
@@ -24,6 +25,8 @@ type Command<Type extends PaymentCommand['type']> = Extract<PaymentCommand, { ty
 export type Asked = RequestOf<typeof CarryOut>;
 type Answer = ResponseOf<typeof CarryOut>;
 const TAKEN: Answer = { result: 'taken' };
+/** The clocks of two services may differ by so much (`Clock`). */
+const CLOCKS_MS = 4_000;
 
 /** Carries out what SMS ask for: what belongs to it is found, by a code or a reference, and what came of it is answered. */
 @Injectable()
@@ -64,7 +67,8 @@ export class CommandsService {
     const { smsId, from, recordedAt } = asked;
     const { room, hasTicket } = await this.codes.takeTicket(smsId, from, recordedAt);
     const found =
-      (await this.ofCode(room, code, hasTicket)) ?? (await this.ofCode(await this.payments.withOlder(room), code, hasTicket));
+      (await this.ofCode(room, code, asked, hasTicket)) ??
+      (await this.ofCode(await this.payments.withOlder(room, recordedAt), code, asked, hasTicket));
     if (!found) return this.wrongCode(asked, room);
     if (isOpen(found) && recordedAt >= found.endsAt) {
       await this.codes.right(room, smsId, []);
@@ -77,11 +81,20 @@ export class CommandsService {
   }
 
   /** The one open payment that a code fits, else the newest of those that have ended. A code that fits two open ones is none. */
-  private async ofCode({ things }: ReadRoom, code: Secret, hasTicket: boolean): Promise<ReadPayment | undefined> {
-    const fitting = things.filter((thing) => this.codes.fits(thing, code));
-    const payments = await this.payments.ofThings(fitting);
-    const long = new Set(fitting.filter(({ codeDigits }) => codeDigits === 9).map(({ id }) => id));
-    const open = payments.filter((payment) => isOpen(payment) && (hasTicket || long.has(payment.id)));
+  private async ofCode(
+    room: ReadRoom,
+    code: Secret,
+    { recordedAt }: Asked,
+    hasTicket: boolean,
+  ): Promise<ReadPayment | undefined> {
+    const fitting = new Map(room.things.filter((thing) => this.codes.fits(thing, code)).map((thing) => [thing.id, thing]));
+    const payments = await this.payments.ofThings([...fitting.values()]);
+    const open = payments.filter((payment) => {
+      const thing = fitting.get(payment.id);
+      // Nobody knows a code before there is one.
+      const isAfter = payment.openedAt.getTime() - CLOCKS_MS <= recordedAt.getTime();
+      return isOpen(payment) && isAfter && thing && counts(thing, code.reveal().length, recordedAt, hasTicket);
+    });
     return open.length > 1 ? undefined : (open[0] ?? payments.findLast((payment) => !isOpen(payment)));
   }
 
@@ -127,7 +140,7 @@ export class CommandsService {
   }
 
   private async listOpen(asked: Asked): Promise<Answer> {
-    const { things } = await this.payments.withOlder(await this.codes.roomOf(asked.from));
+    const { things } = await this.payments.withOlder(await this.codes.roomOf(asked.from), asked.recordedAt);
     const open = await this.payments.openOf(asked.from, things);
     if (open.length === 0) return answered({ type: 'nothing_open' });
     const entries = open.map((payment) => {

@@ -60,7 +60,7 @@ export class OpeningsService {
     const lifeMs = command.type === 'pay' ? this.settings.CODE_MINUTES * MINUTE_MS : this.settings.REQUEST_HOURS * 60 * MINUTE_MS;
     const codeMs = this.settings.CODE_MINUTES * MINUTE_MS;
     const endsAt = new Date(openedAt.getTime() + lifeMs + codeMs);
-    const known = room.version === 0 ? await this.payments.withOlder(room) : room;
+    const known = room.version === 0 ? await this.payments.withOlder(room, openedAt) : room;
     const waiting = await this.codes.enter(known, { id, kind: command.type, until: endsAt }, (things) =>
       this.payments.endedOf(things),
     );

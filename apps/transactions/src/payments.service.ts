@@ -40,7 +40,7 @@ import type { Settings } from './settings.ts';
 const RACES_MAX = 20;
 const LISTED_MAX = 5;
 /** Of what 0.2.0 opened the newest are looked for. */
-const OLDER_MAX = 30;
+const OLDER_MAX = 100;
 const MINUTE_MS = 60_000;
 /** Longer than telling takes; a crash is found again after it. */
 const LEASE_MS = 10_000;
@@ -137,11 +137,12 @@ export class PaymentsService implements OnModuleInit {
 
   /**
    * A room with what 0.2.0 opened, before this release or in a process beside it: there of what a code is computed stands in the payment alone. To be
-   * deleted once no 0.2.0 is run any more.
+   * deleted once no 0.2.0 is run any more. Of what ended before `at` nobody asks.
    */
-  async withOlder(room: ReadRoom): Promise<ReadRoom> {
+  async withOlder(room: ReadRoom, at: Date): Promise<ReadRoom> {
+    const since = new Date(Math.min(at.getTime(), this.clock.now().getTime()));
     const newest = await this.payments
-      .find({ 'payer.number': room.number, endsAt: { $gt: this.clock.now() } })
+      .find({ 'payer.number': room.number, endsAt: { $gt: since } })
       .sort({ endsAt: -1 })
       .limit(OLDER_MAX)
       .lean<StoredPayment[]>();
@@ -314,8 +315,9 @@ export class PaymentsService implements OnModuleInit {
 
   private async codeToTell({ untold }: StoredPayment, payment: Payment | NotOpened) {
     if (payment.state === 'not_opened' || !isOpen(payment) || !untold.includes(taleOfCode(payment))) return undefined;
-    const { things } = await this.codes.roomOf(payment.payer.number);
-    const thing = things.find(({ id }) => id === payment.id);
+    const room = await this.codes.roomOf(payment.payer.number);
+    const thingIn = ({ things }: ReadRoom) => things.find(({ id }) => id === payment.id);
+    const thing = thingIn(room) ?? thingIn(await this.withOlder(room, payment.openedAt));
     // Only where somebody took it away: nobody can confirm it, and it ends in its time.
     if (!thing) log.error({ paymentId: payment.id }, 'nothing is known of the code of a payment');
     return thing && { digits: thing.codeDigits, seal: (eventId: string) => this.codes.seal(thing, eventId) };

@@ -9,6 +9,7 @@ class WaitingRecord implements Waiting {
   @Prop({ type: Date, required: true }) until!: Date;
   @Prop({ type: Number, required: true }) codeN!: number;
   @Prop({ type: Number, required: true }) codeDigits!: CodeDigits;
+  @Prop({ type: Date }) longerSince?: Date;
   @Prop({ type: String }) codeKey?: string;
   @Prop({ type: Boolean }) over?: boolean;
 }

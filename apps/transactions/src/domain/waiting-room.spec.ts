@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { SmsId } from '#libs/contracts';
 import fc from 'fast-check';
 import {
+  counts,
   emptyAt,
   entered,
   givenBack,
@@ -54,10 +55,11 @@ describe('what waits', () => {
     expect(room.things.map(({ id }) => id)).toEqual(['SM36', 'SM37', 'SM38', 'SM39', 'SM40', 'SM41']);
   });
 
-  it('needs its room for a day after its end, a ticket for an hour', () => {
+  it('needs its room for a day after its end, as a ticket does', () => {
     expect(emptyAt(entered(EMPTY, thing(1, 'pay', at(20)), at(0)))).toEqual(at(24 * 60 + 20));
-    expect(emptyAt(withTicket(EMPTY, sms(1), at(3), at(5)) as WaitingRoom)).toEqual(at(123));
-    expect(emptyAt(lengthened(EMPTY, at(3)))).toEqual(at(63));
+    expect(emptyAt(withTicket(EMPTY, sms(1), at(3), at(5)) as WaitingRoom)).toEqual(at(24 * 60 + 63));
+    expect(emptyAt(withTicket(EMPTY, sms(1), at(3), at(500)) as WaitingRoom)).toEqual(at(24 * 60 + 500));
+    expect(emptyAt(lengthened(EMPTY, at(3), at(3)))).toEqual(at(63));
   });
 });
 
@@ -100,16 +102,27 @@ describe('tickets', () => {
     );
   });
 
-  it('are waited for while it is not known of one whether it is wrong, a minute long', () => {
+  it('are waited for while it is not known of one whether it is wrong, five minutes long, and a right one for a day', () => {
     let room = EMPTY;
     for (let index = 0; index < GUESSES_MAX - 1; index++) room = withWrong(room, index, 0);
     room = withTicket(room, sms(4), at(0), at(0)) as WaitingRoom;
-    expect(withTicket(room, sms(5), at(0), new Date(MINUTE_MS - 1))).toBe('wait');
-    expect(withTicket(room, sms(5), at(0), at(1))).toBe('none');
-    expect(withTicket(judged(room, sms(4), 'right'), sms(5), at(0), at(1))).toBe('wait');
+    expect(withTicket(room, sms(5), at(0), new Date(5 * MINUTE_MS - 1))).toBe('wait');
+    expect(withTicket(room, sms(5), at(0), at(5))).toBe('none');
+    const driven = withTicket(room, sms(4), at(0), at(4)) as WaitingRoom;
+    expect(withTicket(driven, sms(5), at(0), at(8))).toBe('wait');
+    const right = judged(room, sms(4), 'right');
+    expect(withTicket(right, sms(5), at(0), at(24 * 60 - 1))).toBe('wait');
+    expect(withTicket(right, sms(5), at(0), at(24 * 60))).toBe('none');
     expect(withTicket(givenBack(room, sms(4)), sms(5), at(0), at(0))).toMatchObject({ tickets: { length: GUESSES_MAX } });
-    expect(withTicket(room, sms(5), new Date(GUESSED_FOR_MS), at(60))).toMatchObject({ tickets: { length: GUESSES_MAX + 1 } });
-    expect(withTicket(room, sms(5), at(120), at(120))).toMatchObject({ tickets: { length: 1 } });
+  });
+
+  it('count for the SMS of their hour alone, however late it is understood', () => {
+    let room = EMPTY;
+    for (let index = 0; index < GUESSES_MAX; index++) room = withWrong(room, index, 300);
+    expect(withTicket(room, sms(5), at(241), at(310))).toBe('none');
+    expect(withTicket(room, sms(5), at(240), at(310))).toMatchObject({ tickets: { length: GUESSES_MAX + 1 } });
+    expect(withTicket(room, sms(5), at(300), at(24 * 60))).toBe('none');
+    expect(withTicket(room, sms(5), at(24 * 60 + 360), at(24 * 60 + 360))).toMatchObject({ tickets: { length: 1 } });
   });
 
   it('that went to wrong codes make all that waits longer', () => {
@@ -120,9 +133,23 @@ describe('tickets', () => {
     }
     expect(isGuessedAt(room, at(0), at(0))).toBe(true);
     expect(isGuessedAt(room, at(60), at(60))).toBe(false);
-    const longer = lengthened(room, at(0));
+    const longer = lengthened(room, at(0), at(1));
+    expect(longer.things[0]).toMatchObject({ id: 'SM10', longerSince: at(1) });
     expect(longer.things.map(({ codeDigits }) => codeDigits)).toEqual([9, 6]);
     expect(longer.guessedUntil).toEqual(at(60));
-    expect(lengthened(longer, at(-5)).guessedUntil).toEqual(at(60));
+    expect(lengthened(longer, at(-5), at(2))).toBe(longer);
+    expect(lengthened(longer, at(5), at(6))).toMatchObject({ guessedUntil: at(65), things: [{ longerSince: at(1) }, {}] });
+  });
+
+  it('let a code of six digits count that was on its way when codes were made longer', () => {
+    const short = thing(1);
+    const longer = { ...short, codeDigits: 9 as const, longerSince: at(5) };
+    expect([counts(short, 6, at(9), true), counts(short, 6, at(9), false)]).toEqual([true, false]);
+    expect([counts(longer, 6, at(4), true), counts(longer, 6, at(4), false), counts(longer, 6, at(5), true)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect([counts(longer, 9, at(9), false), counts(longer, 9, at(9), true)]).toEqual([true, true]);
   });
 });

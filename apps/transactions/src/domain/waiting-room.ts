@@ -9,8 +9,13 @@ const OVER_FOR_MS = 24 * 3_600_000;
 export const GUESSES_MAX = 5;
 /** How long a wrong one counts; without one for so long, new codes have six digits again. */
 export const GUESSED_FOR_MS = 3_600_000;
-/** A ticket of which it is not known for so long whether its code is right counts as one of a wrong code. */
-const COMPARED_WITHIN_MS = 60_000;
+/** A ticket whose SMS nobody drives for so long, or whose right code could not be acted on for so long, counts as one of a wrong code. */
+const COMPARED_WITHIN_MS = 5 * 60_000;
+const HELD_FOR_MS = 24 * 3_600_000;
+/** A ticket is kept so long after it was taken and lapsed: it counts for an SMS of its hour that is understood later. */
+const KEPT_FOR_MS = 24 * 3_600_000;
+/** That somebody guesses on is written down anew so often. */
+const GUESSED_AGAIN_MS = 60_000;
 
 /** Digits of a code: 6, and 9 for somebody at whose codes somebody guesses. */
 export type CodeDigits = 6 | 9;
@@ -21,7 +26,9 @@ export interface Derivation {
   codeN: number;
   /** 6; raised to 9 while the number's codes are being guessed. */
   codeDigits: CodeDigits;
-  /** The id of the key in `CODE_KEY`; absent where it was opened before keys had one here, by the last of them. */
+  /** When it was raised: a code of six digits that was on its way then counts still. */
+  longerSince?: Date;
+  /** The id of the key in `CODE_KEY`; absent of what 0.2.0 opened, by one of them. */
   codeKey?: string;
 }
 
@@ -66,9 +73,9 @@ export function holdersOf({ things }: WaitingRoom, kind: Waiting['kind']): Waiti
 
 /** The room with one thing more, or one that was over once more. The caller has looked that there is a place for it. */
 export function entered(room: WaitingRoom, thing: Waiting, now: Date): WaitingRoom {
-  const over = room.things
-    .filter((other) => other.over && other.id !== thing.id && now.getTime() - other.until.getTime() < OVER_FOR_MS)
-    .sort((one, other) => one.until.getTime() - other.until.getTime());
+  const over = room.things.filter(
+    (other) => other.over && other.id !== thing.id && now.getTime() - other.until.getTime() < OVER_FOR_MS,
+  );
   return { ...room, things: [...over.slice(-OVER_MAX), ...room.things.filter((other) => !other.over), thing] };
 }
 
@@ -87,13 +94,12 @@ export function left(room: WaitingRoom, ids: readonly string[]): WaitingRoom {
 /** A ticket for an SMS that was recorded at `at`: `none` if all went to wrong codes, `wait` while of some it is not known whether they are wrong. */
 export function withTicket(room: WaitingRoom, smsId: SmsId, at: Date, now: Date): WaitingRoom | 'none' | 'wait' {
   const taken = takenAt(room, at);
-  if (taken.some((ticket) => ticket.smsId === smsId)) return room;
+  const own = taken.find((ticket) => ticket.smsId === smsId);
+  // It is driven again, so it is going to be known.
+  if (own) return own.is || now <= own.at ? room : withTickets(room, (ticket) => (ticket === own ? { ...own, at: now } : ticket));
   if (taken.length < GUESSES_MAX) {
     const ticket = { smsId, at: now, until: new Date(at.getTime() + GUESSED_FOR_MS) };
-    // One that lapsed is kept a while: it counts for an SMS that was recorded earlier and is understood later, if that is within hours.
-    const keptAfter = Math.min(at.getTime(), now.getTime() - GUESSED_FOR_MS);
-    const kept = room.tickets.filter(({ until }) => until.getTime() > keptAfter);
-    return { ...room, tickets: [...kept, ticket] };
+    return { ...room, tickets: [...room.tickets.filter((other) => keptUntilMs(other) > now.getTime()), ticket] };
   }
   return taken.every((ticket) => isWrong(ticket, now)) ? 'none' : 'wait';
 }
@@ -101,7 +107,7 @@ export function withTicket(room: WaitingRoom, smsId: SmsId, at: Date, now: Date)
 /** The room where the ticket of an SMS is of a wrong code, or of a right one that is not done with. */
 export function judged(room: WaitingRoom, smsId: SmsId, is: 'wrong' | 'right'): WaitingRoom {
   if (!room.tickets.some((ticket) => ticket.smsId === smsId && ticket.is !== is)) return room;
-  return { ...room, tickets: room.tickets.map((ticket) => (ticket.smsId === smsId ? { ...ticket, is } : ticket)) };
+  return withTickets(room, (ticket) => (ticket.smsId === smsId ? { ...ticket, is } : ticket));
 }
 
 /** The room where the ticket of an SMS is free again. */
@@ -116,27 +122,42 @@ export function isGuessedAt(room: WaitingRoom, at: Date, now: Date): boolean {
 }
 
 /** The room where all that waits, and what comes within an hour of `at`, has nine digits. */
-export function lengthened(room: WaitingRoom, at: Date): WaitingRoom {
-  const guessedUntil = new Date(Math.max(at.getTime() + GUESSED_FOR_MS, room.guessedUntil?.getTime() ?? 0));
-  const things = room.things.map((thing) => (thing.over ? thing : { ...thing, codeDigits: 9 as const }));
-  return { ...room, things, guessedUntil };
+export function lengthened(room: WaitingRoom, at: Date, now: Date): WaitingRoom {
+  const untilMs = at.getTime() + GUESSED_FOR_MS;
+  const isShort = ({ over, codeDigits }: Waiting) => !over && codeDigits === 6;
+  if (untilMs - (room.guessedUntil?.getTime() ?? 0) < GUESSED_AGAIN_MS && !room.things.some(isShort)) return room;
+  const things = room.things.map((thing) => (isShort(thing) ? { ...thing, codeDigits: 9 as const, longerSince: now } : thing));
+  return { ...room, things, guessedUntil: new Date(Math.max(untilMs, room.guessedUntil?.getTime() ?? 0)) };
+}
+
+/** Whether a code that fits a thing counts: of nine digits always, of six with a ticket, if it was recorded before longer ones were asked for. */
+export function counts({ longerSince }: Waiting, digits: number, recordedAt: Date, hasTicket: boolean): boolean {
+  return digits > 6 || (hasTicket && (longerSince === undefined || recordedAt < longerSince));
 }
 
 /** When nobody needs to know of the room any more. */
 export function emptyAt({ things, tickets, guessedUntil }: WaitingRoom): Date {
   const ends = [
     ...things.map(({ until }) => until.getTime() + OVER_FOR_MS),
-    ...tickets.map(({ until }) => until.getTime() + GUESSED_FOR_MS),
+    ...tickets.map(keptUntilMs),
     guessedUntil?.getTime() ?? 0,
   ];
   return new Date(Math.max(...ends));
 }
 
+// Of all hours that `at` is in: those of SMS that were recorded within an hour of it, on either side.
 function takenAt({ tickets }: WaitingRoom, at: Date): Ticket[] {
-  return tickets.filter(({ until }) => until > at);
+  return tickets.filter(({ until }) => until > at && until.getTime() - at.getTime() < 2 * GUESSED_FOR_MS);
 }
 
-// A write whose reply was lost may come when its SMS is done with: nobody says any more of such a ticket that it was wrong.
+function withTickets(room: WaitingRoom, change: (ticket: Ticket) => Ticket): WaitingRoom {
+  return { ...room, tickets: room.tickets.map(change) };
+}
+
+const keptUntilMs = ({ at, until }: Ticket) => Math.max(at.getTime(), until.getTime()) + KEPT_FOR_MS;
+
+// An SMS may be given up, or its write come when it is done with: then nobody says any more what became of its ticket.
 function isWrong({ is, at }: Ticket, now: Date): boolean {
-  return is === 'wrong' || (is === undefined && now.getTime() - at.getTime() >= COMPARED_WITHIN_MS);
+  const unknownForMs = now.getTime() - at.getTime();
+  return is === 'wrong' || unknownForMs >= (is === 'right' ? HELD_FOR_MS : COMPARED_WITHIN_MS);
 }
