@@ -98,6 +98,10 @@ describe('conversations', () => {
     await ada.receives(QUOTE);
     await ada.sends('NO');
     const [, code = ''] = await ada.receives(/(\d{6}) pays KES 10\.00/);
+    // A list with a code is sent no longer than that counts.
+    const payment = await town.db('transactions').collection('payments').findOne({ 'payer.number': ada.number });
+    const [list] = await town.db('sms-gateway').collection('outbox').find({ to: ada.number }).sort({ createdAt: -1 }).toArray();
+    expect(list).toMatchObject({ carriesCode: true, dropAt: payment?.['endsAt'] as Date });
     await ada.sends(`NO ${code}`);
     await ada.receives(/You cancelled it/);
     await ada.sends('NO');
@@ -176,12 +180,15 @@ describe('conversations', () => {
   it('too many payments wait for their codes', async () => {
     const ada = await town.joins({ name: 'Ada', balance: '100.00' });
     const ben = await town.joins({ name: 'Ben' });
-    for (let payment = 0; payment < 5; payment++) {
-      await ada.sends(`PAY 1 ${local(ben)}`);
+    for (const amount of [1, 2, 3, 4, 5]) {
+      await ada.sends(`PAY ${amount} ${local(ben)}`);
       await ada.receives(QUOTE);
     }
-    await ada.sends(`PAY 1 ${local(ben)}`);
+    await ada.sends(`PAY 6 ${local(ben)}`);
     await ada.receives(/too many of your payments wait for a code/);
+    // The newest that fit one text.
+    await ada.sends('NO');
+    await ada.receives(/^\d{6} pays KES 2\.00 .*\n.* KES 3\.00 .*\n.* KES 4\.00 .*\n.* KES 5\.00 .*\nNO and a code declines\.$/);
   });
 
   it.each([

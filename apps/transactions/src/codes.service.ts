@@ -138,9 +138,9 @@ export class CodesService {
   async wrong(room: ReadRoom, smsId: SmsId, at: Date): Promise<Waiting[]> {
     let isGuessed = false;
     const changed = await this.change(room, (read) => {
-      const told = judged(read, smsId, 'wrong');
-      isGuessed = isGuessedAt(told, at, this.clock.now());
-      return isGuessed ? lengthened(told, at, this.clock.now()) : told;
+      const judgedRoom = judged(read, smsId, 'wrong');
+      isGuessed = isGuessedAt(judgedRoom, at, this.clock.now());
+      return isGuessed ? lengthened(judgedRoom, at, this.clock.now()) : judgedRoom;
     });
     this.wrongTotal.inc();
     if (!isGuessed) return [];

@@ -223,7 +223,7 @@ export class PaymentsService implements OnModuleInit {
             $unset: { ...(open ? {} : { asker: 1 }), ...(first.claim ? {} : { claim: 1 }), failingSince: 1 },
           },
         );
-        crashPoint('transactions: outcome stored');
+        crashPoint('transactions: change stored');
         isStored = modifiedCount === 1;
         return isStored ? ({ ...before, ...change, ...first } as StoredPayment) : undefined;
       };

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Cause, type Currency, minorUnits, type RefusalReason } from '#libs/contracts';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { type AccountId, type Cause, type Currency, minorUnits, type RefusalReason } from '#libs/contracts';
 import { type MongoServer, startMongo } from '#libs/dev-servers';
 import { ledgerSource, verify } from '#libs/ledger';
 import { realHost } from '#libs/runtime';
@@ -153,6 +153,26 @@ describe('the ledger', () => {
     expect(await two.chains.balanceOf(to)).toBe(3_000n);
     expect((await two.chains.balanceOf(FEES)) - before).toBe(60n);
   }, 60_000);
+
+  it('lets one payment with a fee pass another that takes long, where they share nothing but who earns the fees', async () => {
+    const [ada, eve] = [await funded(), await funded()];
+    const [begun, held] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const insertOne = one.transfers.insertOne.bind(one.transfers) as (...given: unknown[]) => Promise<never>;
+    jest.spyOn(one.transfers, 'insertOne').mockImplementationOnce(async (...given: unknown[]) => {
+      begun.resolve();
+      await held.promise;
+      return insertOne(...given);
+    });
+    const pays = (from: AccountId) =>
+      one.ledger.make(newOrder({ from, to: newAccount(), amount: minorUnits(60n), fee: minorUnits(3n) }));
+    const slow = pays(ada);
+    await begun.promise;
+    const other = pays(eve);
+    const first = await Promise.race([other, new Promise((resolve) => setTimeout(resolve, 2_000, 'it waits'))]);
+    held.resolve();
+    expect(await Promise.all([slow, other])).toMatchObject([{ result: 'made' }, { result: 'made' }]);
+    expect(first).toMatchObject({ result: 'made' });
+  });
 
   it('decides between a transfer and its refusal once, and tells both the same (F10)', async () => {
     const reasons: RefusalReason[] = ['expired', 'cancelled'];

@@ -13,7 +13,7 @@ export const QueuedText = z.object({
   text: Sealed,
   /** What the text says, as it was told; not from 0.2.0. */
   told: Event.pick({ message: true, currency: true, answers: true }).optional(),
-  /** Codes go before receipts. */
+  /** Whether there is a code in it. Kept with the text, for whoever looks; no service goes by it. */
   carriesCode: z.boolean(),
   dropAt: Moment.optional(),
 });

@@ -4,7 +4,7 @@ import { Ref } from './ref.ts';
 import { rpc } from './rpc.ts';
 import { Language, Memo, MinorUnits, Moment, Msisdn, Sealed, SmsId } from './values.ts';
 
-/** What a person asks transactions to do. The code is 6 digits, sealed under the SMS's id. */
+/** What a person asks transactions to do. A code is six digits, or nine, sealed for `code:<the SMS's id>`. */
 export const PaymentCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('pay'), to: Msisdn, amount: MinorUnits, memo: Memo }),
   z.object({ type: z.literal('request'), to: Msisdn, amount: MinorUnits, memo: Memo }),

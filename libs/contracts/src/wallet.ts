@@ -185,14 +185,14 @@ export const LedgerEntry = z.discriminatedUnion('result', [
 export type LedgerEntry = z.output<typeof LedgerEntry>;
 
 /**
- * The ledger in order of time, for operators' tools: at most `limit` documents with `at` at or after `since`. Ask again with the `at` of
- * the last one and drop the ids already seen: a document may become visible after a later one.
+ * The ledger in order of time, for operators' tools: at most `limit` documents with `at` at or after `since`, or behind the document `after`
+ * of that moment. Where there are `more`, ask again with the `at` of the last one as `since` and its id as `after`. Who reads on at the newest
+ * end asks for the last moments once more and drops the ids already seen: a document may become visible after a later one.
  */
 export const ReadLedger = rpc({
   subject: 'wallet.ledger.read',
   by: 'wallet',
   from: ['admin', 'simulator'],
-  // `since` and `after` are of the last entry of the page before.
   request: z.object({ since: Moment.optional(), after: TransferId.optional(), limit: z.number().int().min(1).max(1000) }),
   response: z.object({
     entries: z.array(LedgerEntry),

@@ -1,8 +1,8 @@
 import { type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
 
-type Act = (connection: NatsConnection, subject: string, told: (error: Error | null) => void) => void;
+type Act = (connection: NatsConnection, subject: string, callback: (error: Error | null) => void) => void;
 
-/** Which of `subjects` NATS refuses, when `act` is done with each: a publish, or a subscription that is told. In their order. */
+/** Which of `subjects` NATS refuses, when `act` is done with each: a publish, or a subscription with that callback. In their order. */
 export async function refusedOf(connection: NatsConnection, subjects: readonly string[], act: Act): Promise<string[]> {
   const refused = new Set<string>();
   void (async () => {

@@ -46,7 +46,7 @@ export class RpcClient {
   constructor(bus: Bus, host: Host, metrics: Metrics) {
     this.#bus = bus;
     this.#host = host;
-    this.#seconds = metrics.histogram('smspay_rpc_seconds', 'Questions to other services, by their outcome', [
+    this.#seconds = metrics.histogram('smspay_rpc_seconds', 'Questions to other services, by their result', [
       'subject',
       'result',
     ]);

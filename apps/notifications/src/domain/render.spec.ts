@@ -218,6 +218,18 @@ describe('every text', () => {
       expect(renderText(message, 'en', KWD, () => '493817394')).toContain('999,999,999,999.999 ');
   });
 
+  it('that lists more than fits tells the newest', () => {
+    const amounts = [1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n].map((whole) => minorUnits(whole * 100n));
+    const shown = (text: string) => Array.from(text.matchAll(/(\d)\.00/g), ([, whole]) => whole).join('');
+    // As `openOf` of transactions lists it, the oldest first; and the wallet a statement, the newest first.
+    const open = amounts.map((amount) => ({ role: 'payer' as const, other: ben, amount, code: sealed, ref }));
+    const entries = amounts
+      .toReversed()
+      .map((amount) => ({ direction: 'out' as const, amount, other: ben, ref, at: new Date(0) }));
+    expect(shown(render({ type: 'open_list', entries: open }))).toBe('5678');
+    expect(shown(render({ type: 'history', balance: 50n, entries }))).toBe('876543');
+  });
+
   const evil = [
     [
       'http://evil.com',

@@ -102,7 +102,8 @@ export function renderText(message: Message, language: Language, currency: Curre
         code: code && openCode(code),
         ref: refText(ref),
       }));
-      return fitting(lines.length, (count) => texts.open_list({ lines: lines.slice(0, count) }));
+      // Unlike a history it is told in the order in which things were opened: the newest are the last.
+      return fitting(lines.length, (count) => texts.open_list({ lines: lines.slice(lines.length - count) }));
     }
     case 'not_understood':
       return texts.not_understood({ ...message, currency });

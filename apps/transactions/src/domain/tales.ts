@@ -28,14 +28,13 @@ export function eventOf(
   const { payer, payee, amount, fee, memo, ref, currency, dropAt } = payment;
   // A code of nine digits is told once more, in a text of its own.
   const id = code?.digits === 9 && (tale === 'quote' || tale === 'request') ? `${payment.id}:${tale}:9` : `${payment.id}:${tale}`;
-  const answers = answersOf(payment, tale);
-  const answered = answers === undefined ? {} : { answers };
+  const answers = smsAnsweredBy(payment, tale);
   const to = (recipient: Recipient, message: Message, carriesCode = false): Event => ({
     id,
     to: { number: recipient.number, link: recipient.link, language: recipient.language },
     currency,
     ...(carriesCode ? { dropAt } : {}),
-    ...answered,
+    ...(answers === undefined ? {} : { answers }),
     message,
   });
   switch (tale) {
@@ -74,7 +73,7 @@ export function eventOf(
 }
 
 /** The SMS that a tale answers, of the one who is told it; undefined if it comes of itself, or of what another did. */
-function answersOf(payment: Payment, tale: Tale): SmsId | undefined {
+function smsAnsweredBy(payment: Payment, tale: Tale): SmsId | undefined {
   const closedBy = 'closedBy' in payment ? (payment.closedBy as string as SmsId) : undefined;
   const isBy = (who: 'payer' | 'payee') =>
     payment.state === 'failed'
