@@ -240,7 +240,7 @@ export class OutboundService implements OnModuleInit {
         await this.redrive.close(text, {
           state: 'failed',
           errorCode: sent.errorCode,
-          dead: { reason: `provider error ${sent.errorCode}`, at: this.clock.now() },
+          refused: { reason: `provider error ${sent.errorCode}`, at: this.clock.now() },
         });
         return;
       case 'ambiguous':
