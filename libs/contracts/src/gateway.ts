@@ -30,7 +30,7 @@ export const QueueTexts = rpc({
 
 /**
  * Whether an SMS of a number that was recorded in a time has no outcome yet: what waits for a code of that number must not end before it has.
- * Asked before anything ends because its time is over.
+ * Asked before anything ends because its time is over. Of a number that sent more than 200 then, the newest are looked at.
  */
 export const LookForOpenSms = rpc({
   subject: 'gateway.sms.look_for_open',
