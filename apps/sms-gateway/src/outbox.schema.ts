@@ -23,7 +23,7 @@ export class OutboxText extends DrivenRecord {
   @Prop({ type: String, required: true }) state!: TextState;
   /** Stands in the callback's URL, and so names the SID even if the reply to the POST was lost. */
   @Prop({ type: String, required: true }) callbackId!: string;
-  /** When each try began, stored before its POST. */
+  /** When each of the first tries began, stored before its POST. */
   @Prop({ type: [Date], required: true }) sends!: Date[];
   /** The provider's id of the message. */
   @Prop({ type: String }) sid?: string;
