@@ -225,7 +225,7 @@ export class Model {
     const [from, to] = [before?.['state'], after['state']] as string[];
     if (from !== undefined && to !== undefined && (RANK[to] ?? 0) < (RANK[from] ?? 0) && from !== 'failed')
       this.#breaks(`F6: text ${after._id} went from ${from} back to ${to}`);
-    if (['handed_over', 'sent', 'delivered'].includes(to ?? '') && after['dead'])
+    if (['handed_over', 'sent', 'delivered'].includes(to ?? '') && (after['dead'] || after['refused']))
       this.#breaks(`F12: text ${after._id} is ${to} and yet a dead letter`);
   }
 

@@ -104,7 +104,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'help-for-everybody',
     bug: 'help goes out as often as it is not asked for',
     file: 'apps/sms-gateway/src/numbers.service',
-    changes: [['return false;', 'return true;']],
+    changes: [['< HELP_EVERY_MS', '< 0']],
   },
   // Driving.
   {

@@ -563,7 +563,7 @@ export class World {
     const report = await verify(ledgerOf(transfers as unknown as readonly TransferDocument[]), KEYS, TIME_ZONE);
     const inbox = this.#documents('sms-gateway', 'inbox');
     const outbox = this.#documents('sms-gateway', 'outbox');
-    const dead = [...inbox, ...outbox].filter(({ dead, errorCode }) => dead && errorCode !== 21_610);
+    const dead = [...inbox, ...outbox].filter(({ dead, refused, errorCode }) => dead || (refused && errorCode !== 21_610));
     const { account, missed } = this.#provider;
     const { sentAgain } = this.#model;
     this.#model.broken.push(
@@ -580,7 +580,7 @@ export class World {
             .textsTo(number)
             .filter(({ direction, sid }) => direction === 'outbound-api' && !sentAgain.has(sid) && !missed.has(sid)),
       }),
-      ...dead.map(({ _id, dead: letter }) => `liveness: ${_id} was given up: ${letter.reason}`),
+      ...dead.map(({ _id, dead: letter, refused }) => `liveness: ${_id} was given up: ${(letter ?? refused).reason}`),
       ...this.#unanswered(inbox, outbox),
     );
   }

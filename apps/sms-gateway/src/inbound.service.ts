@@ -30,6 +30,8 @@ const LEASE_MS = 15_000;
 /** SMS that one process understands at the same time. */
 const AT_ONCE = 8;
 const HISTORY_MAX = 5;
+/** SMS of a number among which one without an outcome is looked for. */
+const LOOKED_AT_MAX = 200;
 
 /** What to do for one SMS: ask transactions, tell its sender something, or nothing. `outcome` is kept in the inbox. */
 type Response = { outcome: string; message?: Message; dropAt?: Date | undefined; unasked?: boolean };
@@ -115,10 +117,18 @@ export class InboundService implements OnModuleInit {
     }
   }
 
-  /** True if an SMS of a number that was recorded from `since` on and before `before` has no outcome yet. */
-  async isOpen(number: Msisdn, since: Date, before: Date): Promise<boolean> {
-    const open = { from: number, recordedAt: { $gte: since, $lt: before }, nextTryAt: { $exists: true } };
-    return (await this.inbox.exists(open)) !== null;
+  /**
+   * True if an SMS of a number that was recorded from `since` on and before `before` has no outcome yet; of more than 200 only the newest are
+   * looked at, so whoever floods us loses this, and nobody else.
+   */
+  async hasNoOutcome(number: Msisdn, since: Date, before: Date): Promise<boolean> {
+    const newest = await this.inbox
+      .find({ from: number, recordedAt: { $gte: since, $lt: before } })
+      .sort({ recordedAt: -1 })
+      .limit(LOOKED_AT_MAX)
+      .select({ nextTryAt: 1 })
+      .lean<InboxMessage[]>();
+    return newest.some(({ nextTryAt }) => nextTryAt !== undefined);
   }
 
   private async understand(sms: InboxMessage): Promise<void> {
@@ -154,8 +164,12 @@ export class InboundService implements OnModuleInit {
     const { CURRENCY: currency, DEFAULT_REGION: region, COUNTRIES: countries } = this.settings;
     const text = this.textOf(sms);
     if (sms.media > 0 && text.trim() === '') return { outcome: 'text_only', message: { type: 'text_only' }, unasked: true };
-    void this.numbers.heard(sender.number, sms.recordedAt);
-    return this.carryOut(sms, sender.number, parse(text, { region, countries, currency, language: LANGUAGE }));
+    const parsed = parse(text, { region, countries, currency, language: LANGUAGE });
+    const [response] = await Promise.all([
+      this.carryOut(sms, sender.number, parsed),
+      this.numbers.heard(sender.number, sms.recordedAt),
+    ]);
+    return response;
   }
 
   private async carryOut(sms: InboxMessage, number: Msisdn, parsed: Parsed): Promise<Response> {

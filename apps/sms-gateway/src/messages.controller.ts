@@ -19,6 +19,6 @@ export class MessagesController {
 
   @Answers(LookForOpenSms)
   async lookForOpenSms({ number, since, before }: RequestOf<typeof LookForOpenSms>) {
-    return { found: await this.inbound.isOpen(number, since, before) };
+    return { found: await this.inbound.hasNoOutcome(number, since, before) };
   }
 }

@@ -4,7 +4,7 @@ import type { Language, Msisdn, SmsId } from '#libs/contracts';
 import { insertOrRead } from '#libs/mongo';
 import { Host, log, Unavailable } from '#libs/runtime';
 import { LRUCache } from 'lru-cache';
-import type { Model } from 'mongoose';
+import type { Model, QueryFilter, UpdateQuery } from 'mongoose';
 import { NumberRecord } from './number.schema.ts';
 
 /** Of everybody, so far. */
@@ -33,8 +33,10 @@ export class NumbersService {
   }
 
   /** A text arrived at a number: so it takes texts. */
-  delivered(number: Msisdn, at: Date): Promise<void> {
-    return this.note(number, 'deliveredAt', at);
+  async delivered(number: Msisdn, at: Date): Promise<void> {
+    await this.note(number, 'deliveredAt', at);
+    // Not only where it is noted: another process may have met the refusal since.
+    await this.write({ _id: number, optedOutAt: { $exists: true } }, { $unset: { optedOutAt: 1 } });
   }
 
   /** The provider takes no text for a number, until one is delivered again. */
@@ -60,14 +62,21 @@ export class NumbersService {
     throw new Unavailable(`the row of a number, raced for ${RACES_MAX} times,`);
   }
 
-  /** It only helps people who look: where it cannot be written, nothing waits for it. */
   private async note(number: Msisdn, what: 'heardAt' | 'deliveredAt', at: Date): Promise<void> {
     const key = `${what} ${number}`;
     if (at.getTime() - (this.seen.get(key) ?? -Infinity) < SEEN_EVERY_MS) return;
-    this.seen.set(key, at.getTime());
-    const gone = what === 'deliveredAt' ? { $unset: { optedOutAt: 1 } } : {};
-    await this.numbers
-      .updateOne({ _id: number }, { $max: { [what]: at }, ...gone, $setOnInsert: { language: LANGUAGE } }, { upsert: true })
-      .catch((error: unknown) => log.warn({ err: error }, 'what is known of a number could not be written'));
+    const change = { $max: { [what]: at }, $setOnInsert: { language: LANGUAGE } };
+    if (await this.write({ _id: number }, change, true)) this.seen.set(key, at.getTime());
+  }
+
+  /** It only helps people who look: where it cannot be written, nothing waits for it. False then. */
+  private async write(which: QueryFilter<NumberRecord>, change: UpdateQuery<NumberRecord>, upsert = false): Promise<boolean> {
+    try {
+      await this.numbers.updateOne(which, change, { upsert });
+      return true;
+    } catch (error) {
+      log.warn({ err: error }, 'what is known of a number could not be written');
+      return false;
+    }
   }
 }

@@ -26,6 +26,9 @@ const POST_WITHIN_MS = 15_000;
 /** Longer than asking the provider's list takes. */
 const LEASE_MS = 15_000;
 
+/** Tries of a text whose begin is kept, the first ones: what is not taken may be tried for days. */
+const SENDS_KEPT = 20;
+
 const Told = QueuedText.shape.told.unwrap();
 
 const settledBy = (began: Date) => new Date(began.getTime() + SETTLE_MS);
@@ -171,7 +174,7 @@ export class OutboundService implements OnModuleInit {
     const began = this.clock.now();
     const { modifiedCount } = await this.outbox.updateOne(claimOf(text), {
       $set: { state: 'trying', nextTryAt: settledBy(began) },
-      $push: { sends: began },
+      ...(text.sends.length < SENDS_KEPT ? { $push: { sends: began } } : {}),
     });
     return modifiedCount === 1 && (await this.post(text, began));
   }
@@ -240,7 +243,7 @@ export class OutboundService implements OnModuleInit {
         await this.redrive.close(text, {
           state: 'failed',
           errorCode: sent.errorCode,
-          dead: { reason: `provider error ${sent.errorCode}`, at: this.clock.now() },
+          refused: { reason: `provider error ${sent.errorCode}`, at: this.clock.now() },
         });
         return;
       case 'ambiguous':

@@ -23,11 +23,13 @@ export class OutboxText extends DrivenRecord {
   @Prop({ type: String, required: true }) state!: TextState;
   /** Stands in the callback's URL, and so names the SID even if the reply to the POST was lost. */
   @Prop({ type: String, required: true }) callbackId!: string;
-  /** When each try began, stored before its POST. */
+  /** When each of the first tries began, stored before its POST. */
   @Prop({ type: [Date], required: true }) sends!: Date[];
   /** The provider's id of the message. */
   @Prop({ type: String }) sid?: string;
   @Prop({ type: Number }) errorCode?: number;
+  /** Why the provider refused it for good, and when; 0.2.0 stored it as `dead`. Apart from the dead letters: of these there are ever more. */
+  @Prop({ type: Object }) refused?: { reason: string; at: Date };
   /** When its text is erased; absent when it was. */
   @Prop({ type: Date }) eraseAt?: Date;
 }
@@ -42,5 +44,6 @@ export const OutboxSchema = SchemaFactory.createForClass(OutboxText)
   .index({ sid: 1 }, { unique: true, sparse: true })
   .index({ nextTryAt: 1 }, { sparse: true })
   .index({ 'dead.at': 1 }, { sparse: true })
+  .index({ 'refused.at': 1 }, { sparse: true })
   .index({ eraseAt: 1 }, { sparse: true })
   .index({ createdAt: 1 });

@@ -30,7 +30,7 @@ export const QueueTexts = rpc({
 
 /**
  * Whether an SMS of a number that was recorded in a time has no outcome yet: what waits for a code of that number must not end before it has.
- * Asked before anything ends because its time is over.
+ * Asked before anything ends because its time is over. Of a number that sent more than 200 then, the newest are looked at.
  */
 export const LookForOpenSms = rpc({
   subject: 'gateway.sms.look_for_open',
@@ -47,7 +47,16 @@ export type LetterBox = z.output<typeof LetterBox>;
 /** The id by which operators name a dead letter: that of the SMS, or one of a text that tells nothing. */
 const LetterId = z.string().regex(/^[\w:-]{1,80}$/);
 
-/** Which dead letters of a box: all, or those that are all of what is given. */
+/** Where to go on: behind what one question read of a box, where those given up come first, then those that the provider refused for good. */
+export const NextLetters = z.object({
+  refused: z.boolean(),
+  since: Moment,
+  /** Without the first ones of just that time. */
+  skip: z.number().int().min(0).max(10_000),
+});
+export type NextLetters = z.output<typeof NextLetters>;
+
+/** Which dead letters of a box: all, or those that are all of what is given. With the `next` of an answer it is the question that goes on there. */
 const WhichLetters = z.object({
   box: LetterBox,
   ids: z.array(LetterId).min(1).max(100).optional(),
@@ -55,23 +64,19 @@ const WhichLetters = z.object({
   reason: z.string().max(500).optional(),
   /** Given up then or earlier. */
   until: Moment.optional(),
+  ...NextLetters.partial().shape,
 });
 export type WhichLetters = z.output<typeof WhichLetters>;
 
 /**
- * What was given up after its counted tries, the oldest first: at most `limit`, given up at `since` or later, without the first
- * `skip` of those at `since` itself. No text is shown, and
- * of a number only what `masked` leaves.
+ * What was given up after its counted tries, then what the provider refused for good, each the oldest first: at most `limit`, fewer where few of
+ * many have the reason. No text is shown, and of a number only what `masked` leaves.
  */
 export const ListDeadLetters = rpc({
   subject: 'gateway.dead_letters.list',
   by: 'sms-gateway',
   from: ['admin'],
-  request: WhichLetters.extend({
-    since: Moment.optional(),
-    skip: z.number().int().min(0).optional(),
-    limit: z.number().int().min(1).max(100),
-  }),
+  request: WhichLetters.extend({ limit: z.number().int().min(1).max(100) }),
   response: z.object({
     letters: z.array(
       z.object({
@@ -85,13 +90,17 @@ export const ListDeadLetters = rpc({
         since: Moment,
       }),
     ),
+    /** There where more may fit; not from 0.2.0. */
+    next: NextLetters.optional(),
   }),
 });
 
 const SomeDone = z.object({
   done: z.number().int(),
-  /** True if others fit that are left to the next time that this is asked. */
+  /** True if others may fit that are left to the next time that this is asked. */
   more: z.boolean(),
+  /** There with `more`; not from 0.2.0. */
+  next: NextLetters.optional(),
 });
 
 /**

@@ -2,7 +2,7 @@ import { Catch, type ExceptionFilter } from '@nestjs/common';
 import { type CustomTransportStrategy, MessagePattern, Server } from '@nestjs/microservices';
 import type { Contract } from '#libs/contracts';
 import { faultOf } from '#libs/mongo';
-import { type Host, log, type Metrics, NobodyWaits, span, SpanKind, Unavailable, within } from '#libs/runtime';
+import { assertWaited, type Host, log, type Metrics, NobodyWaits, span, SpanKind, Unavailable, within } from '#libs/runtime';
 import { lastValueFrom, throwError } from 'rxjs';
 import { decode, encode, ZodError } from 'zod';
 import type { Bus, BusRequest, BusSubscription } from './bus.ts';
@@ -79,6 +79,7 @@ export class RpcServer extends Server implements CustomTransportStrategy {
 
   async #replyTo(contract: Contract, answer: (request: unknown) => Promise<unknown>, asked: BusRequest): Promise<Reply> {
     try {
+      assertWaited(contract.subject);
       const request = decode(contract.request, fromJson(asked.body));
       return { ok: encode(contract.response, await answer(request)) };
     } catch (error) {

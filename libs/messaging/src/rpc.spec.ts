@@ -5,7 +5,7 @@ import { assertWaited, Metrics, NobodyWaits, realHost, Unavailable, unhurried, w
 import { type NatsServer, startNats } from '#libs/dev-servers';
 import { z } from 'zod';
 import { NatsLink } from './nats-link.ts';
-import { ASKED_MAX, RpcClient, TakerFailed } from './rpc-client.ts';
+import { ASKED_MAX, RpcClient, TakerFailed, TIME_LEFT_HEADER } from './rpc-client.ts';
 import { RpcServer, TAKEN_MAX } from './rpc-server.ts';
 
 const Double = rpc({
@@ -116,6 +116,17 @@ describe('a question over NATS', () => {
     expect(begun).toEqual([2]);
     expect(await metrics.text()).toContain('smspay_rpc_dropped_total{subject="test.double",reason="late"} 1');
     await other.close();
+  });
+
+  it('whose time was over when it arrived is not begun', async () => {
+    const begun: number[] = [];
+    answer = async ({ n }) => {
+      begun.push(n);
+      return { twice: 2 * n };
+    };
+    const late = { timeoutMs: 5_000, headers: { [TIME_LEFT_HEADER]: '0' } };
+    expect(await links.at(-1)?.request(Double.subject, '{"n":1}', late)).toBe('{"error":"unavailable"}');
+    expect(begun).toEqual([]);
   });
 
   it('asked for somebody waits no longer than they do, and is not sent when they have gone', async () => {

@@ -2,6 +2,7 @@ import {
   DismissDeadLetters,
   LetterBox,
   ListDeadLetters,
+  type NextLetters,
   ReplayDeadLetters,
   type ResponseOf,
   type WhichLetters,
@@ -51,11 +52,14 @@ export async function moveDeadLetters(move: 'replay' | 'dismiss', ids: string[],
   let moved = 0;
   await asking(async (services) => {
     for (const box of boxesOf(which)) {
+      let next: NextLetters | undefined;
       for (let more = true; more;) {
-        const answer = await services.ask(contract, { ...criteriaOf(box, which, now), ...(ids.length > 0 ? { ids } : {}) });
+        const named = ids.length > 0 ? { ids } : {};
+        const answer = await services.ask(contract, { ...criteriaOf(box, which, now), ...named, ...next });
         moved += answer.done;
-        // What changed by itself meanwhile is not asked for again and again.
-        more = answer.more && answer.done > 0;
+        next = answer.next;
+        // Without a place, as 0.2.0 answers, what changed by itself meanwhile is not asked for again and again.
+        more = answer.more && (next !== undefined || answer.done > 0);
       }
     }
   });
@@ -74,18 +78,10 @@ const criteriaOf = (box: LetterBox, { reason, olderThan = 0 }: Which, now = Date
 
 /** All letters, page by page. */
 async function* lettersIn(services: RpcClient, which: WhichLetters) {
-  let from: { since?: Date; skip?: number } = {};
-  for (;;) {
-    const { letters }: ResponseOf<typeof ListDeadLetters> = await services.ask(ListDeadLetters, {
-      ...which,
-      ...from,
-      limit: PAGE,
-    });
-    yield* letters;
-    const since = letters.at(-1)?.since;
-    if (letters.length < PAGE || !since) return;
-    const isLast = (at: Date | undefined) => at?.getTime() === since.getTime();
-    const skip = letters.filter((letter) => isLast(letter.since)).length + (isLast(from.since) ? (from.skip ?? 0) : 0);
-    from = { since, skip };
-  }
+  let next: NextLetters | undefined;
+  do {
+    const answer: ResponseOf<typeof ListDeadLetters> = await services.ask(ListDeadLetters, { ...which, ...next, limit: PAGE });
+    yield* answer.letters;
+    next = answer.next;
+  } while (next);
 }
