@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ServiceName } from '#libs/contracts';
+import { endWithUs } from '#libs/dev-servers';
 
 export type { ServiceName };
 export const SERVICES: readonly ServiceName[] = ['notifications', 'wallet', 'transactions', 'sms-gateway'];
@@ -39,7 +40,10 @@ export class ServiceProcess {
       cwd: ROOT,
       env: { PATH: process.env['PATH'], ...this.#env, ...extra },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // In a process group of its own: a Ctrl-C ends whoever started it, and it with that.
+      detached: true,
     });
+    endWithUs(child);
     this.#child = child;
     for (const stream of [child.stdout, child.stderr])
       createInterface({ input: stream }).on('line', (line) => this.lines.push(line));

@@ -15,7 +15,7 @@ async function demo(town: Town): Promise<void> {
   }
   await printLedger(town, { [ada.number]: '1,000.00', [ben.number]: '1,000.00' });
 
-  title('Client 1 pays Client 2');
+  title('Ada pays Ben');
   await says(ada, `PAY 25 ${national(ben)} lunch`);
   const [, code = ''] = await hears(ada, /\b(\d{6})\b(?!\d)(?=.*$)/);
   await says(ada, code);
@@ -23,7 +23,7 @@ async function demo(town: Town): Promise<void> {
   await hears(ben, /Balance KES 1,025\.00/);
   await printLedger(town, { [ada.number]: '974.90', [ben.number]: '1,025.00' });
 
-  title('Client 1 requests a payment from Client 2');
+  title('Ben asks Ada for money');
   await says(ben, `REQUEST ${national(ada)} 40 taxi`);
   await hears(ben, /40\.00/);
   const [, approval = ''] = await hears(ada, /\b(\d{6})\b(?!\d)(?=.*$)/);
