@@ -43,10 +43,10 @@ export type TrustChange = ({ type: 'add' } & ServerCertificate) | { type: 'revok
 /** Signs a change as `version`. It must be signed once alone: whoever got another of this version will not ask for it. */
 export function signUpdate(change: TrustChange, version: number, rootKey: KeyObject): TrustUpdate {
   const signed = signedBytes(change, version);
-  const signature = { version, signed: signed.toString('hex'), rootSig: sign(null, signed, rootKey).toString('hex') };
-  if (change.type === 'revoke') return { type: 'revoke', serial: change.serial, ...signature };
+  const signature = { signed: signed.toString('hex'), rootSig: sign(null, signed, rootKey).toString('hex') };
+  if (change.type === 'revoke') return { type: 'revoke', version, serial: change.serial, ...signature };
   const { serial, signPub, dhPub, fromDay, toDay } = change;
-  return { type: 'add', serial, signPub, dhPub, fromDay, toDay, ...signature };
+  return { type: 'add', version, serial, signPub, dhPub, fromDay, toDay, ...signature };
 }
 
 /**
