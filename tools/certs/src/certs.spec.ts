@@ -278,6 +278,18 @@ describe('certs check', () => {
   });
 });
 
+describe('a copy without any private key', () => {
+  it('is checked as far as it goes, and exports nothing', async () => {
+    for (const name of readdirSync(dir)) if (name.endsWith('.key.pem')) rmSync(path(name));
+    expect(await certs('check')).toMatchObject({ code: 0, printed: expect.stringContaining('there are no private keys here') });
+    expect(await certs(`check --today ${inDays(780)}`)).toMatchObject({ code: 2 });
+    expect(await certs(`export --out ${path('server-keys.json')}`)).toMatchObject({
+      code: 1,
+      printed: `${dir} has no private keys: export where they are\n`,
+    });
+  });
+});
+
 describe('certs export', () => {
   it('writes what the server needs and not the key of the root, once', async () => {
     const out = path('server-keys.json');

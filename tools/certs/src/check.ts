@@ -20,6 +20,8 @@ const URGENT_DAYS = 14;
 export interface Findings {
   problems: string[];
   warnings: string[];
+  /** No private key is there at all: a copy for those who should see none. */
+  isPublic: boolean;
   /** As far as they could be read. */
   root?: string;
   updates: TrustUpdate[];
@@ -28,7 +30,8 @@ export interface Findings {
 
 /** Looks at everything in a folder, as it is on `today`. */
 export async function inspect(folder: Folder, today: number): Promise<Findings> {
-  const found: Findings = { problems: [], warnings: [], updates: [] };
+  const isPublic = !(await folder.names()).some((name) => name.endsWith('.key.pem'));
+  const found: Findings = { problems: [], warnings: [], isPublic, updates: [] };
   const attempt = async (look: () => Promise<void>) => {
     try {
       await look();
@@ -65,7 +68,7 @@ export async function inspect(folder: Folder, today: number): Promise<Findings> 
         [dhKeyFile(serial), 'x25519', certificate.dhPub],
       ] as const)
         await attempt(async () => {
-          if (isUsed || (await folder.find(name)) !== undefined) await checkKey(folder, name, type, key);
+          if ((isUsed && !isPublic) || (await folder.find(name)) !== undefined) await checkKey(folder, name, type, key);
         });
     });
   for (const { serial } of list?.certificates ?? [])
@@ -92,7 +95,8 @@ export async function inspect(folder: Folder, today: number): Promise<Findings> 
 
 /** What the server needs of a folder. Throws a `CertificateProblem` if anything in it is wrong. */
 export async function serverKeysOf(folder: Folder, today: number): Promise<ServerKeys> {
-  const { problems, root = '', list, updates } = await inspect(folder, today);
+  const { problems, isPublic, root = '', list, updates } = await inspect(folder, today);
+  if (isPublic) problems.push(`${folder.path} has no private keys: export where they are`);
   if (problems.length > 0 || !list) throw new CertificateProblem(problems.join('\n'));
   const used = list.certificates
     .filter(({ revoked, toDay }) => !revoked && toDay >= today)

@@ -65,12 +65,13 @@ command('check', 'look at everything in the folder')
   .addOption(new Option('--today <day>', 'as if it were this day').argParser(asDay).default(today, 'the day it is'))
   .addHelpText('after', '\nExit code 0: all is right; 1: something is wrong; 2: within 60 days no certificate will be valid.')
   .action(async ({ dir, today }: { dir: string; today: number }) => {
-    const { problems, warnings, list } = await inspect(new Folder(dir), today);
+    const { problems, warnings, isPublic, list } = await inspect(new Folder(dir), today);
     for (const certificate of list?.certificates ?? []) {
       const { serial, fromDay, toDay } = certificate;
       console.log(`${serial}  ${dateOf(fromDay)} to ${dateOf(toDay)}  ${stateOf(certificate, today)}`);
     }
     if (list) console.log(`the trust list is version ${list.version}`);
+    if (list && isPublic) console.log('there are no private keys here');
     for (const problem of problems) console.error(`wrong: ${problem}`);
     for (const warning of warnings) console.error(`soon: ${warning}`);
     if (problems.length > 0) process.exitCode = WRONG;
