@@ -1,0 +1,31 @@
+import { ed25519 } from '@noble/curves/ed25519.js';
+
+/**
+ * The points that docs/protocol.md, "2. Primitives", takes, for both implementations: where it refuses what is not canonical, of small order or
+ * with a torsion component, verifiers with and without the cofactor cannot differ.
+ */
+
+function point(bytes: Uint8Array) {
+  try {
+    return bytes.length === 32 ? ed25519.Point.fromBytes(bytes, false) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A canonical point of large order, without a torsion component. */
+export function isKey(bytes: Uint8Array): boolean {
+  const key = point(bytes);
+  return key !== undefined && !key.isSmallOrder() && key.isTorsionFree();
+}
+
+/** A signature whose R is a canonical point without a torsion component, and whose S is below L. */
+export function isSignature(bytes: Uint8Array): boolean {
+  if (bytes.length !== 64 || !isBelowOrder(bytes.subarray(32))) return false;
+  return point(bytes.subarray(0, 32))?.isTorsionFree() ?? false;
+}
+
+function isBelowOrder(scalar: Uint8Array): boolean {
+  const value = scalar.reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n);
+  return value < ed25519.Point.Fn.ORDER;
+}
