@@ -1,6 +1,7 @@
 export * from './bodies.ts';
 export * from './bytes.ts';
 export * from './chain.ts';
+export * from './client.ts';
 export { AMOUNT_MAX, MERCHANT_BIT } from './fields.ts';
 export * from './handshake.ts';
 export * from './messages.ts';
