@@ -116,12 +116,27 @@ export function fromUtf8(bytes: Uint8Array): string | undefined {
 export const shown = (text: string) => text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, ' ');
 
 /** Of the protocol's own words, which are ASCII. */
-export const ascii = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0));
+export function ascii(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
 
-export const toHex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+export function toHex(bytes: Uint8Array): string {
+  let hex = '';
+  for (const byte of bytes) hex += HEX[byte] ?? '';
+  return hex;
+}
+
+/** Of the ASCII code of a hexadecimal digit. */
+const nibble = (code: number) => (code < 0x3a ? code - 0x30 : (code | 0x20) - 0x57);
 
 /** Undefined if `hex` is not pairs of hexadecimal digits. */
 export function fromHex(hex: string): Uint8Array | undefined {
-  if (!/^([0-9a-fA-F]{2})*$/.test(hex)) return undefined;
-  return Uint8Array.from({ length: hex.length / 2 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
+  if (!/^(?:[0-9a-fA-F]{2})*$/.test(hex)) return undefined;
+  const bytes = new Uint8Array(hex.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = (nibble(hex.charCodeAt(2 * i)) << 4) | nibble(hex.charCodeAt(2 * i + 1));
+  return bytes;
 }

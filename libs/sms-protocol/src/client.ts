@@ -34,6 +34,8 @@ const GIVEN_UP = 120 * MINUTE;
 const JUMP = 128;
 /** Counters ahead of the last answered one: beyond 256 the server would refuse for good. */
 const AHEAD_MAX = 240;
+/** While nothing is answered, until the day is over. */
+const PROBES_APART = 6 * 60 * MINUTE;
 const OUTSTANDING_MAX = 16;
 const SESSIONS_MAX = 3;
 const WAIT = DAY;
@@ -89,8 +91,9 @@ export interface ClientSession {
   waitsUntil: number;
   /** The counter after the last one that was answered, in the newest epoch. */
   answered: number;
-  /** Since when nothing is answered; the counters have been jumped over once. */
+  /** Since when nothing is answered, and when BALANCE is next asked only to be answered. */
   silentSince?: number;
+  probeAt?: number;
   hasOfferedToRegister: boolean;
   /** As the server told last, by its counter. */
   balance?: { amount: bigint; epoch: number; n: number };
@@ -362,6 +365,7 @@ function take(p: Primitives, state: ClientState, session: ClientSession, epoch: 
     body.re === UNSOLICITED ? undefined : heard.sent.find((each) => each.epoch === epoch.epoch && each.n === body.re);
   if (body.re !== UNSOLICITED) {
     delete heard.silentSince;
+    delete heard.probeAt;
     heard.hasOfferedToRegister = false;
     if (isNewest) heard.answered = Math.max(heard.answered, body.re + 1);
   }
@@ -517,19 +521,26 @@ function tickSession(p: Primitives, begin: Step, sid: Uint8Array, clock: Clock):
   let events = begin.events.concat(given.map(unanswered));
   const texts = begin.texts.concat(due.map(({ text }) => text));
 
-  const [silent] = given;
-  const mustJump = silent !== undefined && session.phase === 'active' && session.silentSince === undefined;
-  if (mustJump) {
-    session.silentSince = silent.at;
-    const newest = newestOf(session);
-    const by = silent.epoch === newest.epoch ? silent.n + JUMP - newest.send.next : 0;
-    if (by > 0) session.epochs = [{ ...newest, send: stepOver(p, newest.send, by) }, ...session.epochs.slice(1)];
+  const [first] = given;
+  if (first && session.phase === 'active' && session.silentSince === undefined) {
+    session.silentSince = first.at;
+    session.probeAt = clock.now;
+    session.epochs = [jumped(p, newestOf(session), first, session.answered), ...session.epochs.slice(1)];
   }
   if (session.silentSince !== undefined && clock.now >= session.silentSince + DAY && !session.hasOfferedToRegister) {
     session.hasOfferedToRegister = true;
     events = [...events, { type: 'register_again' }];
   }
+  const isProbed = session.silentSince !== undefined && !session.hasOfferedToRegister && clock.now >= (session.probeAt ?? 0);
+  if (isProbed) session.probeAt = clock.now + PROBES_APART;
   const step = { state: withSession(begin.state, session), texts, events };
-  if (mustJump) return saySelf(p, step, session, { type: 'balance' }, clock);
+  if (isProbed) return saySelf(p, step, session, { type: 'balance' }, clock);
   return isRekeyDue(session, clock) ? startRekey(p, step, session, clock) : step;
+}
+
+/** The epoch with 128 counters left out, once: the state may be an older one, whose counters from `first` on are used already. */
+function jumped(p: Primitives, epoch: Epoch, first: Sent, answered: number): Epoch {
+  const by = first.n + JUMP - epoch.send.next;
+  const isOnce = first.epoch === epoch.epoch && epoch.send.next - answered < JUMP / 2;
+  return isOnce && by > 0 ? { ...epoch, send: stepOver(p, epoch.send, by) } : epoch;
 }

@@ -19,11 +19,9 @@ export function isKey(bytes: Uint8Array): boolean {
   return key !== undefined && !key.isSmallOrder() && key.isTorsionFree();
 }
 
-/** A signature whose R is a canonical point without a torsion component, and whose S is below L. */
-export function isSignature(bytes: Uint8Array): boolean {
-  if (bytes.length !== 64 || !isBelowOrder(bytes.subarray(32))) return false;
-  return point(bytes.subarray(0, 32))?.isTorsionFree() ?? false;
-}
+/** A signature whose R is such a point too, and whose S is below L. OpenSSL refuses the identity as R, so all do. */
+export const isSignature = (bytes: Uint8Array) =>
+  bytes.length === 64 && isBelowOrder(bytes.subarray(32)) && isKey(bytes.subarray(0, 32));
 
 function isBelowOrder(scalar: Uint8Array): boolean {
   const value = scalar.reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n);

@@ -198,7 +198,8 @@ export class ModelServer {
     const error = (code: number, arg = 0n): ServerBody => ({ type: 'error', re, code, arg });
     if (body.type === 'confirm') {
       if (session.phase === 'active') return error(ERROR.notNow);
-      for (const each of this.#sessions) if (each.phase === 'active') each.phase = 'gone';
+      // All that were acknowledged before it end, so that a CONFIRM that was held back brings none of them back.
+      for (const each of this.#sessions.slice(this.#sessions.indexOf(session) + 1)) each.phase = 'gone';
       session.phase = 'active';
       return { type: 'welcome', re, balance, flags: 0 };
     }
