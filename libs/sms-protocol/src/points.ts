@@ -19,7 +19,7 @@ export function isKey(bytes: Uint8Array): boolean {
   return key !== undefined && !key.isSmallOrder() && key.isTorsionFree();
 }
 
-/** A signature whose R is such a point too, and whose S is below L. OpenSSL refuses the identity as R, so all do. */
+/** A signature whose R is such a point too, and whose S is below L. OpenSSL 3.5 refuses the identity as R and 3.0 takes it, so all refuse it. */
 export const isSignature = (bytes: Uint8Array) =>
   bytes.length === 64 && isBelowOrder(bytes.subarray(32)) && isKey(bytes.subarray(0, 32));
 
