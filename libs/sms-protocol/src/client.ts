@@ -6,7 +6,7 @@ import { clientEpoch, commandId, type Epoch, openFromServer, type Refusal, sealF
 import type { Primitives } from './primitives.ts';
 import { type Receipt, verifyReceipt } from './receipt.ts';
 import { nextKeys, NO_PROOF, transferProof } from './rekey.ts';
-import { type Envelope, readEnvelope } from './text.ts';
+import { type Envelope, isEnvelope, readEnvelope } from './text.ts';
 import {
   certificateForHello,
   certificateOf,
@@ -284,8 +284,9 @@ function saySelf(p: Primitives, step: Step, session: ClientSession, body: Client
 
 /** Any text from the server's number. */
 export function receive(p: Primitives, state: ClientState, text: string, clock: Clock): Step {
+  if (!isEnvelope(text)) return { state, texts: [], events: [{ type: 'plain' }] };
   const envelope = readEnvelope(text);
-  if (!envelope) return { state, texts: [], events: [{ type: 'plain' }] };
+  if (!envelope) return ignored(state, 'not_ours');
   if (envelope.kind === 'K') return receiveAck(p, state, envelope, clock);
   let reason: Refusal | Distrust = 'not_ours';
   for (const session of state.sessions) {
@@ -373,8 +374,9 @@ function take(p: Primitives, state: ClientState, session: ClientSession, epoch: 
   noteBalance(heard, body, epoch.epoch, receipt.n);
   if (body.type === 'error' && body.code === ERROR.receivingOnly)
     heard.waitsUntil = clock.now + Math.min(Number(body.arg) * MINUTE, WAIT);
-  if (body.type === 'error' && body.code === ERROR.rekeyFirst) heard.rekeyDemanded = true;
-  if (body.type === 'notice' && body.text === '') heard.rekeyDemanded = true;
+  const demandsRekey = body.type === 'error' ? body.code === ERROR.rekeyFirst : body.type === 'notice' && body.text === '';
+  // What the older epoch demanded has been done.
+  if (demandsRekey && isNewest) heard.rekeyDemanded = true;
 
   let next = noteTime(withSession(state, heard), body, question, clock);
   const event: ClientEvent = question
