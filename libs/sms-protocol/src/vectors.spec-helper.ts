@@ -28,7 +28,7 @@ export const vectors = JSON.parse(readFileSync(new URL('protocol-vectors.json', 
   messages: Message[];
   secrets: Hex<'ec' | 'es' | 'serverSign' | 'serverDh' | 'rootSign'>;
   certificate: Hex<'serial' | 'signPub' | 'dhPub'>;
-  msisdn: number;
+  msisdn: string;
   handshake: Hex<'ecPub' | 'esPub' | 'ck1' | 'h3' | 'th' | 'rk' | 'ckC2S' | 'ckS2C'>;
   rekey: Hex<'th' | 'rk' | 'ckC2S' | 'ckS2C'>;
   base62: Hex<'hex' | 'text'>[];
