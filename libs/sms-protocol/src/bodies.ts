@@ -283,11 +283,9 @@ function labelled(body: Labelled, memo: string): Uint8Array {
   const values = body as Record<string, unknown>;
   const label = utf8(body.label, 0xff);
   // The label's own byte of length is among the fields before it.
-  const before = [u8(code), ...names.slice(0, names.indexOf('label')).map((name) => field(fields, name).write(values[name]))];
-  const after = f.writeShort(
-    Object.fromEntries(names.slice(names.indexOf('label') + 1).map((name) => [name, field(fields, name)])),
-    values,
-  );
+  const at = names.indexOf('label');
+  const before = [u8(code), ...names.slice(0, at).map((name) => field(fields, name).write(values[name]))];
+  const after = f.writeShort(fields, values, names.slice(at + 1));
   const least = utf8(Array.from(body.label).slice(0, DIGITS).join('')).length;
   const room = (size: number) => size - sizeOf(before) - 1 - sizeOf(after);
   const hasMemo = body.type === 'approval' && body.memo !== '';

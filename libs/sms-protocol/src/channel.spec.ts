@@ -223,10 +223,10 @@ async function live(seed: number): Promise<World> {
   return world;
 }
 
-/** SEED and SEEDS replay what a failure names; without them as many as fit into 10 s, one and a half thousand or so. */
+/** SEED and SEEDS replay what a failure names; without them as many as fit into 8 s, a thousand or so. */
 const FROM = Number(process.env.SEED ?? 1);
 const SEEDS = Number(process.env.SEEDS ?? 2000);
-const SECONDS = process.env.SEEDS ? Infinity : 10;
+const SECONDS = process.env.SEEDS ? Infinity : 8;
 const LEAST = Math.min(SEEDS, 200);
 
 describe('a channel that loses, doubles, reorders, holds back and replays', () => {

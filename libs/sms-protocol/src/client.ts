@@ -440,7 +440,7 @@ function welcome(
       ...next,
       sessions: next.sessions.map((each) => (older.includes(each) && each.phase === 'active' ? replaced(each) : each)),
     },
-    events: older.flatMap(({ sent }) => sent.map(unanswered)),
+    events: older.reduce((events: ClientEvent[], { sent }) => events.concat(sent.map(unanswered)), []),
   };
 }
 

@@ -169,9 +169,13 @@ function sequence<F extends Record<string, unknown>>(fields: F, mayEnd: boolean)
 
 const ZEROS = new Uint8Array(64);
 
-/** The bytes of each field, without the last ones that are zero, since they would read as that. */
-export function writeShort(fields: Record<string, unknown>, value: Record<string, unknown>): Uint8Array[] {
-  const pieces = Object.entries(fields as Record<string, Field<unknown>>).map(([name, field]) => field.write(value[name]));
+/** The bytes of each of these fields, without the last ones that are zero, since they would read as that. */
+export function writeShort(
+  fields: Record<string, unknown>,
+  value: Record<string, unknown>,
+  names = Object.keys(fields),
+): Uint8Array[] {
+  const pieces = names.map((name) => (fields[name] as Field<unknown>).write(value[name]));
   while (isZero(pieces[pieces.length - 1] ?? u8(1))) pieces.pop();
   return pieces;
 }

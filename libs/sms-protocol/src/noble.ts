@@ -5,7 +5,10 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { isKey, isSignature } from './points.ts';
 import type { Primitives } from './primitives.ts';
 
-/** Primitives of clients: pure JavaScript, and `crypto.getRandomValues`. */
+/**
+ * Primitives of clients: pure JavaScript, and `crypto.getRandomValues`. @noble needs `globalThis` and `Object.hasOwn`, both younger than a
+ * WebView of 2018: there the page sets them before it loads this.
+ */
 export const noble: Primitives = {
   sha256: (data) => sha256(data),
   hmac: (key, data) => hmac(sha256, key, data),
