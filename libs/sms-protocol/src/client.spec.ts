@@ -64,6 +64,19 @@ describe('a client', () => {
     expect(parties.session().sent).toMatchObject([{ type: 'balance', n: 1 + 128 }]);
   });
 
+  it('sends again though somebody set its clock back', async () => {
+    const parties = await new Parties().registered();
+    const text = parties.pay();
+    const step = (now: number) => client.tick(p, parties.state, { ...parties.clock(), now });
+    parties.state = step(1000).state;
+    expect(step(1000 + 2 * MINUTE).texts).toEqual([]);
+    expect(step(1000 + 3 * MINUTE).texts).toEqual([text]);
+    const registering = new Parties();
+    const hello = registering.register();
+    registering.state = client.tick(p, registering.state, { ...registering.clock(), now: 1000 }).state;
+    expect(client.tick(p, registering.state, { ...registering.clock(), now: 1000 + 3 * MINUTE }).texts).toEqual([hello]);
+  });
+
   it('that was restored from an older state gets by where its counters are used already', async () => {
     const parties = await new Parties().registered();
     const old = parties.state;

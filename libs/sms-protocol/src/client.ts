@@ -181,7 +181,7 @@ export interface Registrant {
   name: string;
 }
 
-/** HELLO; a new one replaces an unanswered one. */
+/** HELLO; a new one replaces an unanswered one. RangeError for values that their fields cannot hold: a name of more than 41 bytes. */
 export function register(p: Primitives, state: ClientState, who: Registrant, clock: Clock): Said {
   const certificate = certificateForHello(state.trust, today(state));
   const body = { ...who, trustVersion: state.trust.version, flags: 0, time: serverTime(state, clock) };
@@ -500,17 +500,33 @@ const sentAgain = (sent: Sent): Sent => ({ ...sent, resends: sent.resends + 1 })
 const unanswered = ({ id, type }: Sent): ClientEvent => ({ type: 'unanswered', to: id, command: type });
 
 function tickHello(step: Step, clock: Clock): Step {
-  const { hello, ...state } = step.state;
-  if (!hello) return step;
+  const { hello: sent, ...state } = step.state;
+  if (!sent) return step;
+  const hello = { ...sent, at: Math.min(sent.at, clock.now) };
   if (clock.now >= hello.at + DAY) {
     return { ...step, state, events: [...step.events, { type: 'unanswered', to: 'hello', command: 'hello' }] };
   }
-  if (!isResendDue(hello, clock)) return step;
+  if (!isResendDue(hello, clock)) return { ...step, state: { ...state, hello } };
   return { ...step, state: { ...state, hello: { ...hello, resends: hello.resends + 1 } }, texts: [...step.texts, hello.text] };
 }
 
+/** As it would be if the phone's clock had always been no later than now: whoever sets it back must not make us wait for it. */
+function setBack(session: ClientSession, { now }: Clock): ClientSession {
+  const noLater = (sent: Sent): Sent => (sent.at > now ? { ...sent, at: now } : sent);
+  const back: ClientSession = {
+    ...session,
+    sent: session.sent.map(noLater),
+    since: Math.min(session.since, now),
+    waitsUntil: Math.min(session.waitsUntil, now + WAIT),
+  };
+  if (back.silentSince !== undefined) back.silentSince = Math.min(back.silentSince, now);
+  if (back.probeAt !== undefined) back.probeAt = Math.min(back.probeAt, now + PROBES_APART);
+  if (back.oldUntil !== undefined) back.oldUntil = Math.min(back.oldUntil, now + OLD_EPOCH_KEPT);
+  return back;
+}
+
 function tickSession(p: Primitives, begin: Step, sid: Uint8Array, clock: Clock): Step {
-  const session = { ...sessionOf(begin.state, sid) };
+  const session = setBack(sessionOf(begin.state, sid), clock);
   if (session.oldUntil !== undefined && session.oldUntil <= clock.now) {
     session.epochs = [newestOf(session)];
     delete session.oldUntil;
