@@ -301,7 +301,7 @@ export function receive(p: Primitives, state: ClientState, text: string, clock: 
       if (typeof certificate === 'string') return ignored(state, certificate);
       const receipt = { msisdn: session.msisdn, th: epoch.th, n, serial, body, signature };
       if (!verifyReceipt(p, receipt, certificate)) return ignored(state, 'not_ours');
-      return take(p, state, session, opened.epoch, receipt, clock);
+      return withoutOlder(take(p, state, session, opened.epoch, receipt, clock), clock);
     }
   }
   return ignored(state, reason);
@@ -372,6 +372,10 @@ function take(p: Primitives, state: ClientState, session: ClientSession, epoch: 
   }
   if (question) heard.sent = heard.sent.filter((each) => each !== question);
   noteBalance(heard, body, epoch.epoch, receipt.n);
+  if (body.type === 'welcome') {
+    heard.phase = 'active';
+    heard.waitsUntil = (body.flags & 1) === 0 ? 0 : clock.now + WAIT;
+  }
   if (body.type === 'error' && body.code === ERROR.receivingOnly)
     heard.waitsUntil = clock.now + Math.min(Number(body.arg) * MINUTE, WAIT);
   const demandsRekey = body.type === 'error' ? body.code === ERROR.rekeyFirst : body.type === 'notice' && body.text === '';
@@ -382,16 +386,10 @@ function take(p: Primitives, state: ClientState, session: ClientSession, epoch: 
   const event: ClientEvent = question
     ? { type: 'answer', to: question.id, command: question.type, body, receipt }
     : { type: 'message', ...(body.re !== UNSOLICITED && { to: commandId(epoch.th, body.re) }), body, receipt };
-  let events: ClientEvent[] = [event];
   if (body.type === 'trust_add') next = { ...next, trust: withAdded(p, next.trust, body) ?? next.trust };
   if (body.type === 'trust_revoke') next = { ...next, trust: withRevoked(p, next.trust, body) ?? next.trust };
-  if (body.type === 'welcome') {
-    const welcomed = welcome(next, heard, body.flags, clock);
-    next = welcomed.state;
-    events = [...events, ...welcomed.events];
-  }
-  const step: Step = { state: next, texts: [], events };
-  if (heard.phase === 'acknowledged' && body.type !== 'welcome') return confirming(p, step, heard, body, clock);
+  const step: Step = { state: next, texts: [], events: [event] };
+  if (heard.phase === 'acknowledged') return confirming(p, step, heard, body, clock);
   if (body.type === 'rekey_ack' && question?.secret) return rekeyed(p, step, heard, body.publicKey, question.secret, clock);
   return heard.rekeyDemanded ? startRekey(p, step, heard, clock) : step;
 }
@@ -424,24 +422,15 @@ function noteTime(state: ClientState, body: ServerBody, question: Sent | undefin
 
 const replaced = (session: ClientSession): ClientSession => ({ ...session, phase: 'replaced', sent: [] });
 
-function welcome(
-  state: ClientState,
-  session: ClientSession,
-  flags: number,
-  clock: Clock,
-): { state: ClientState; events: ClientEvent[] } {
-  const isWaiting = (flags & 1) !== 0;
-  const active: ClientSession = { ...session, phase: 'active', waitsUntil: isWaiting ? clock.now + WAIT : 0 };
-  const next = withSession(state, active);
-  if (isWaiting) return { state: next, events: [] };
-  const older = next.sessions.slice(next.sessions.indexOf(active) + 1);
-  return {
-    state: {
-      ...next,
-      sessions: next.sessions.map((each) => (older.includes(each) && each.phase === 'active' ? replaced(each) : each)),
-    },
-    events: older.reduce((events: ClientEvent[], { sent }) => events.concat(sent.map(unanswered)), []),
-  };
+/** Sessions that are older than an active one which does not wait have ended at the server, whichever WELCOME came first. */
+function withoutOlder(step: Step, clock: Clock): Step {
+  const { sessions } = step.state;
+  const at = sessions.findIndex(({ phase, waitsUntil }) => phase === 'active' && waitsUntil <= clock.now);
+  const isOver = ({ phase }: ClientSession, i: number) => at >= 0 && i > at && phase !== 'replaced';
+  const over = sessions.filter(isOver);
+  if (over.length === 0) return step;
+  const state = { ...step.state, sessions: sessions.map((each, i) => (isOver(each, i) ? replaced(each) : each)) };
+  return { ...step, state, events: over.reduce((events, { sent }) => events.concat(sent.map(unanswered)), step.events) };
 }
 
 // --- Re-key ----------------------------------------------------------------------------------------------------------------------------------
@@ -490,7 +479,7 @@ function isRekeyDue(session: ClientSession, clock: Clock): boolean {
 
 /** What is due by the clock: at each start of the app, and every minute or so while something waits. */
 export function tick(p: Primitives, state: ClientState, clock: Clock): Step {
-  const begin = tickHello({ state, texts: [], events: [] }, clock);
+  const begin = withoutOlder(tickHello({ state, texts: [], events: [] }, clock), clock);
   return state.sessions.reduce((step, { sid }) => tickSession(p, step, sid, clock), begin);
 }
 
