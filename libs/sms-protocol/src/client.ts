@@ -396,11 +396,11 @@ function take(p: Primitives, state: ClientState, session: ClientSession, epoch: 
 
 /** An answer that is no WELCOME, before one came. */
 function confirming(p: Primitives, step: Step, session: ClientSession, body: ServerBody, clock: Clock): Step {
-  const withPhase = (phase: ClientSession['phase']) => ({ ...step, state: withSession(step.state, { ...session, phase }) });
+  const become = (next: ClientSession) => ({ ...step, state: withSession(step.state, next) });
   // WELCOME was lost: only an active session is told anything else.
-  if (body.type !== 'error') return withPhase('active');
+  if (body.type !== 'error') return become({ ...session, phase: 'active' });
   // The third wrong PIN ended it.
-  if (body.code === ERROR.wrongPin && body.arg === 0n) return withPhase('replaced');
+  if (body.code === ERROR.wrongPin && body.arg === 0n) return become(replaced(session));
   // Perhaps it is active already: BALANCE is answered only then.
   return body.code === ERROR.notNow ? saySelf(p, step, session, { type: 'balance' }, clock) : step;
 }
@@ -420,7 +420,13 @@ function noteTime(state: ClientState, body: ServerBody, question: Sent | undefin
   return state;
 }
 
-const replaced = (session: ClientSession): ClientSession => ({ ...session, phase: 'replaced', sent: [] });
+/** It still receives, and waits for nothing. */
+function replaced(session: ClientSession): ClientSession {
+  const over: ClientSession = { ...session, phase: 'replaced', sent: [] };
+  delete over.silentSince;
+  delete over.probeAt;
+  return over;
+}
 
 /** Sessions that are older than an active one which does not wait have ended at the server, whichever WELCOME came first. */
 function withoutOlder(step: Step, clock: Clock): Step {
