@@ -1,0 +1,12 @@
+export * from './bodies.ts';
+export * from './bytes.ts';
+export * from './chain.ts';
+export * from './client.ts';
+export { AMOUNT_MAX, MERCHANT_BIT } from './fields.ts';
+export * from './handshake.ts';
+export * from './messages.ts';
+export type { Agree, Primitives, Sign } from './primitives.ts';
+export * from './receipt.ts';
+export * from './rekey.ts';
+export * from './text.ts';
+export * from './trust.ts';
