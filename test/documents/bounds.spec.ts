@@ -33,6 +33,7 @@ const CODES = 'apps/transactions/src/codes.service.ts';
 const ROOM = 'apps/transactions/src/domain/waiting-room.ts';
 const PAYMENTS = 'apps/transactions/src/payments.service.ts';
 const PINS = 'apps/wallet/src/pins.service.ts';
+const CHANGES = 'apps/transactions/src/pins.service.ts';
 const PIN = 'apps/wallet/src/domain/pin.ts';
 const READER = 'apps/wallet/src/ledger-reader.service.ts';
 const HTTP = 'libs/nest-service/src/bounded-http-server.ts';
@@ -46,6 +47,7 @@ const SAID: Said[] = [
   ['texts that a gateway tries to send', TWILIO, 'TEXTS_AT_ONCE'],
   ['sockets to the provider', TWILIO, 'TEXTS_AT_ONCE'],
   ['payments of which people are told', PAYMENTS, 'AT_ONCE'],
+  ['changes of PINs that are told', CHANGES, 'AT_ONCE'],
   ['questions to other services under way', CLIENT, 'ASKED_MAX', ['TIMEOUT_MS', 1_000]],
   ['questions of others in work', 'libs/messaging/src/rpc-server.ts', 'TAKEN_MAX'],
   ['transfers that wait for one account', 'apps/wallet/src/turns.ts', 'WAITING_MAX'],
@@ -57,6 +59,7 @@ const SAID: Said[] = [
   ['races for the room of a number', PAYMENTS, 'RACES_MAX'],
   ['races for the room of a number', NUMBERS, 'RACES_MAX'],
   ['races for the room of a number', PINS, 'RACES_MAX'],
+  ['races for the room of a number', CHANGES, 'RACES_MAX'],
   ['references drawn for a payment', 'apps/transactions/src/openings.service.ts', 'REFS_MAX'],
   ['connections to the database', 'libs/mongo/src/connection.ts', 'POOL_MAX'],
   ['a metric that is read from the database', 'libs/runtime/src/metrics.ts', ['READ_MS', 1_000]],
