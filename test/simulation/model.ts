@@ -11,6 +11,8 @@ const OPEN_MAX = 5;
 const HELP_EVERY_MS = 5 * MINUTE_MS;
 const GUESSES_MAX = 5;
 const HOUR_MS = 60 * MINUTE_MS;
+/** So many answers of a PIN are always known. */
+const KNOWN_MIN = 20;
 
 /** The order in which a text's states may follow each other; a try that was not taken goes back to `queued`. */
 const RANK: Record<string, number> = {
@@ -154,6 +156,11 @@ export class Model {
   #pins(before: Stored | undefined, after: Stored): void {
     type Input = { id: string; answer: { result: string } };
     const known = new Map(((before?.['inputs'] ?? []) as Input[]).map(({ id, answer }) => [id, answer.result]));
+    const ids = (after['inputs'] as Input[]).map(({ id }) => id);
+    if (new Set(ids).size < ids.length) this.#breaks(`F22: an input counts twice among those of ${after._id}: ${ids.join(', ')}`);
+    if (ids.length < KNOWN_MIN)
+      for (const id of known.keys())
+        if (!ids.includes(id)) this.#breaks(`I7: PIN ${id} was answered, and nothing is known of it any more`);
     let wrong = 0;
     for (const { id, answer } of after['inputs'] as Input[]) {
       const was = known.get(id);

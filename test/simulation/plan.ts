@@ -256,7 +256,7 @@ const THEMES: Theme[] = [
 function pins(make: Maker, chance: Chance): void {
   const some = () => chance.whole(0, make.lastMs);
   const person = () => chance.whole(0, make.people - 1);
-  for (let count = chance.whole(0, 12); count > 0; count--)
+  for (let count = chance.is(0.3) ? chance.whole(20, 60) : chance.whole(0, 12); count > 0; count--)
     make.add(some(), {
       do: 'pin',
       who: person(),
