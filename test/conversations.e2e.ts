@@ -266,6 +266,22 @@ describe('conversations', () => {
     ).toBe(0);
   });
 
+  it('one sets a PIN while codes are being guessed', async () => {
+    const ada = await town.joins({ name: 'Ada' });
+    await ada.sends('PIN 8306');
+    const [, short = ''] = await ada.receives(/^Reply (\d{6}) within 10 min to set your PIN\./);
+    const guesses = ['111111', '222222', '333333', '444444', '555555', '666666'].filter((guess) => guess !== short).slice(0, 5);
+    for (const guess of guesses) {
+      await ada.sends(guess);
+      await ada.receives(/fits nothing that is open/);
+    }
+    const [, long = ''] = await ada.receives(/^Reply (\d{9}) within 10 min to set your PIN\./);
+    await ada.sends(short);
+    await ada.receives(/fits nothing that is open/);
+    await ada.sends(long);
+    await ada.receives(/^Your PIN is set\./);
+  });
+
   it.each([
     ['PIN', /^To set a PIN, send PIN and 4 to 8 digits/],
     ['PIN 123', /^To set a PIN/],
