@@ -191,7 +191,104 @@ describe('conversations', () => {
     await ada.receives(/^\d{6} pays KES 2\.00 .*\n.* KES 3\.00 .*\n.* KES 4\.00 .*\n.* KES 5\.00 .*\nNO and a code declines\.$/);
   });
 
+  it('one sets a PIN, and changes it', async () => {
+    const ada = await town.joins({ name: 'Ada' });
+    const confirms = async () => {
+      const [, code = ''] = await ada.receives(/^Reply (\d{6}) within 10 min to set your PIN\. Not you\? Ignore this\.$/);
+      await ada.sends(code);
+      return code;
+    };
+    await ada.sends('PIN 8306');
+    const code = await confirms();
+    await ada.receives(/^Your PIN is set\. Tell it to nobody/);
+    await ada.sends(code);
+    await ada.receives(/^Your PIN is set\./);
+    await ada.sends('PIN 9417');
+    await confirms();
+    await ada.receives(/^Your PIN was not set: you have one already\. To change it, send PIN, the old one and the new one\.$/);
+    await ada.sends('pin: 8306 9417');
+    await confirms();
+    await ada.receives(/^Your PIN is set\./);
+    await ada.sends('PIN 9417 1234');
+    await confirms();
+    await ada.receives(/^Your PIN was not set: its digits are in a row, so it is soon guessed\./);
+    // Nothing of it is left: neither where it came in, nor where it waited.
+    const asked = town.db('transactions').collection('pin_changes').find({ number: ada.number });
+    for (const change of await asked.toArray())
+      expect([change['state'], change['pin'], change['old']]).toEqual(['answered', undefined, undefined]);
+    const sms = await town.db('sms-gateway').collection('inbox').find({ from: ada.number, outcome: 'pin' }).toArray();
+    expect(sms.map(({ text, eraseAt }) => [text as unknown, eraseAt as unknown])).toEqual(
+      Array.from({ length: 4 }, () => [undefined, undefined]),
+    );
+  });
+
+  it('one gives a wrong PIN three times, and waits a day', async () => {
+    const ada = await town.joins({ name: 'Ada' });
+    const asks = async (text: string) => {
+      await ada.sends(text);
+      const [, code = ''] = await ada.receives(/^Reply (\d{6}) within/);
+      await ada.sends(code);
+    };
+    await asks('PIN 8306');
+    await ada.receives(/^Your PIN is set\./);
+    await asks('PIN 5027 9417');
+    await ada.receives(/^Your PIN was not changed: the old one is wrong\. 2 tries left/);
+    await asks('PIN 5028 9417');
+    await ada.receives(/^Your PIN was not changed: the old one is wrong\. 1 try left/);
+    await asks('PIN 5029 9417');
+    await ada.receives(/so it is locked for 24 h\. Try again then\.$/);
+    await asks('PIN 8306 9417');
+    await ada.receives(/so it is locked for 24 h\. Try again then\.$/);
+  });
+
+  it('one sets a PIN without a wallet, thinks better of it, or sends a newer one', async () => {
+    const zoe = town.phone('Zoe');
+    const CODE = /^Reply (\d{6}) within 10 min to set your PIN\./;
+    await zoe.sends('PIN 8306');
+    const [, first = ''] = await zoe.receives(CODE);
+    await zoe.sends('PIN 9417');
+    const [, second = ''] = await zoe.receives(CODE);
+    await zoe.sends(first);
+    await zoe.receives(/^Your PIN was not set: a newer one took its place\./);
+    await zoe.sends(second);
+    await zoe.receives(/^Your PIN was not set: you have no wallet yet\. To open one, send JOIN first\./);
+    await zoe.sends('PIN 9417');
+    const [, third = ''] = await zoe.receives(CODE);
+    await zoe.sends(`NO ${third}`);
+    await zoe.receives('Your PIN was not set: you withdrew it.');
+    await zoe.sends(third);
+    await zoe.receives('Your PIN was not set: you withdrew it.');
+    expect(
+      await town
+        .db('transactions')
+        .collection('pin_changes')
+        .countDocuments({ pin: { $exists: true } }),
+    ).toBe(0);
+  });
+
+  it('one sets a PIN while codes are being guessed', async () => {
+    const ada = await town.joins({ name: 'Ada' });
+    await ada.sends('PIN 8306');
+    const [, short = ''] = await ada.receives(/^Reply (\d{6}) within 10 min to set your PIN\./);
+    const guesses = ['111111', '222222', '333333', '444444', '555555', '666666'].filter((guess) => guess !== short).slice(0, 5);
+    for (const guess of guesses) {
+      await ada.sends(guess);
+      await ada.receives(/fits nothing that is open/);
+    }
+    const [, long = ''] = await ada.receives(/^Reply (\d{9}) within 10 min to set your PIN\./);
+    await ada.sends(short);
+    await ada.receives(/fits nothing that is open/);
+    await ada.sends(long);
+    await ada.receives(/^Your PIN is set\./);
+  });
+
   it.each([
+    ['PIN', /^To set a PIN, send PIN and 4 to 8 digits/],
+    ['PIN 123', /^To set a PIN/],
+    ['PIN 123456789', /^To set a PIN/],
+    ['PIN 8306 please', /^To set a PIN/],
+    ['PIN 8306 9417 5027', /^To set a PIN/],
+    ['PIN ab12', /^To set a PIN/],
     ['PAY 0 0712345678', /The amount was 0/],
     ['PAY -5 0712345678', /nothing was done/i],
     ['PAY 1e9 0712345678', /nothing was done/i],

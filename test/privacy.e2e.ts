@@ -19,6 +19,9 @@ const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
 const NAMES = ['Adalberta', 'Benvenuto', 'Cunigunde'] as const;
 const MEMOS = ['marzipan', 'rickshaw', 'zeppelin', 'roulette'] as const;
 
+/** PINs, of which nothing but their hashes is kept: of eight digits, so that nothing else says them by chance. */
+const PINS = ['83069274', '59381607', '40728153'] as const;
+
 /** Where a name or a memo stands in the clear by design: what wallets are called, and what a payment is for. */
 const NAMED_BY_DESIGN = new Set([
   'wallet.wallets.name',
@@ -54,13 +57,14 @@ class Secrets {
     return new Set(this.bodies.flatMap((body) => body.match(/\b(?:\d{6}|\d{9})\b/g) ?? []));
   }
 
-  /** What of `text` is a number in any writing, a code, words of a text, a name or a memo. */
+  /** What of `text` is a number in any writing, a code, a PIN, words of a text, a name or a memo. */
   in(text: string): string[] {
     const found = [
       // +254712000001, 254712000001, 0712000001, and behind %2B.
       ...this.#phones.map(({ number }) => number.slice('+254'.length)),
       ...NAMES,
       ...MEMOS,
+      ...PINS,
       ...this.texts,
     ].filter((secret) => text.includes(secret));
     const codes = [...this.codes].filter((code) => new RegExp(`(?<![0-9A-Za-z])${code}(?![0-9A-Za-z])`).test(text));
@@ -206,7 +210,7 @@ class Overheard {
             const named = NAMED_BY_DESIGN.has(path);
             // Numbers stand in ids, and that is how they are found.
             const text = numbers.reduce((rest, number) => rest.replaceAll(number, '…'), String(value));
-            const found = named ? [...codes].filter((code) => text.includes(code)) : secrets.in(text);
+            const found = named ? [...codes, ...PINS].filter((secret) => text.includes(secret)) : secrets.in(text);
             leaks.push(...found.map((secret) => `${path}: ${secret} in ${text.slice(0, 200)}`));
           }
         }
@@ -259,7 +263,22 @@ class Overheard {
     for (const text of ['BAL', 'HIST', 'menu', 'JOIN me again', 'HIST 4K7MPQX', `PAY ${local(ben)}`])
       await this.asks(ada, text, /./);
     await this.asks(ben, `what is this ${MEMOS[0]}`, /./);
+    await this.pins(ada);
     return [ada, ben];
+  }
+
+  /** A PIN that is set, changed, given wrongly, withdrawn, and one with words around it. */
+  async pins(ada: Phone): Promise<void> {
+    const confirms = async (text: string, answer: RegExp) => {
+      const [, code = ''] = await this.asks(ada, text, /^Reply (\d{6}) within/);
+      await this.asks(ada, code, answer);
+    };
+    await confirms(`PIN ${PINS[0]}`, /^Your PIN is set/);
+    await confirms(`pin: ${PINS[0]} ${PINS[1]}`, /^Your PIN is set/);
+    await confirms(`PIN ${PINS[0]} ${PINS[2]}`, /^Your PIN was not changed: the old one is wrong/);
+    const [, code = ''] = await this.asks(ada, `PIN ${PINS[1]} ${PINS[2]}`, /^Reply (\d{6}) within/);
+    await this.asks(ada, `NO ${code}`, /you withdrew it/);
+    await this.asks(ada, `PIN ${PINS[2]} please`, /^To set a PIN/);
   }
 }
 
@@ -294,14 +313,50 @@ function keepsItsSecrets(overheard: Overheard, expected: readonly string[]): voi
     expect(await overheard.stored()).toEqual([]);
   });
 
+  it(
+    'keeps no PIN, and no SMS that said one, not even sealed',
+    async () => {
+      const { town } = overheard;
+      const isOpen = { nextTryAt: { $exists: true } };
+      // Where a reply was lost it is done within seconds.
+      await until(async () => (await overheard.inbox().countDocuments(isOpen)) === 0, {
+        timeoutMs: PATIENCE_MS,
+        what: () => 'each SMS to have its outcome',
+      });
+      const changes = await town.db('transactions').collection('pin_changes').find().toArray();
+      expect(changes.length).toBeGreaterThanOrEqual(4);
+      for (const { state, pin, old } of changes) expect([state, pin, old]).toEqual([expect.anything(), undefined, undefined]);
+      const said = overheard.sent.filter((body) => /^pin/i.test(body)).length;
+      const from = overheard.phones[0]?.number;
+      const sms = (await overheard
+        .inbox()
+        .find({ from } as object)
+        .toArray()) as unknown as { outcome: string; text?: string }[];
+      expect(sms.filter(({ text }) => text === undefined)).toHaveLength(said);
+      expect(sms.filter(({ outcome, text }) => outcome === 'pin' && text !== undefined)).toEqual([]);
+      for (const { hash } of await town.db('wallet').collection('pins').find().toArray())
+        expect(hash).toMatchObject({ memoryKiB: 19_456, passes: 2, parallelism: 1 });
+    },
+    PATIENCE_MS,
+  );
+
   it('would be found out', async () => {
     const { secrets, phones, town } = overheard;
     const [body = ''] = phones[0]?.texts() ?? [];
     const [code = ''] = secrets.codes;
     const number = phones[0]?.number ?? '';
-    for (const secret of [body, code, number, number.slice(1), number.replace('+254', '0'), ...NAMES.slice(0, 2), MEMOS[0]])
+    for (const secret of [
+      body,
+      code,
+      number,
+      number.slice(1),
+      number.replace('+254', '0'),
+      ...NAMES.slice(0, 2),
+      MEMOS[0],
+      PINS[0],
+    ])
       expect([secret, secrets.in(`{"err":"dup key: { _id: \\"SM1:${secret}\\" }"}`).length]).not.toEqual([secret, 0]);
-    for (const clear of [body, code, NAMES[0]]) {
+    for (const clear of [body, code, NAMES[0], PINS[0]]) {
       const { insertedId } = await town.db('transactions').collection('payments').insertOne({ clear });
       expect(await overheard.stored()).not.toEqual([]);
       await town.db('transactions').collection('payments').deleteOne({ _id: insertedId });

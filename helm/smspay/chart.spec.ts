@@ -85,7 +85,7 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
     expect(Object.fromEntries(SERVICES.map((name) => [name, secretsOf(name)]))).toEqual({
       'sms-gateway': ['shop-nats-sms-gateway', 'shop-nats-tls', 'shop-data-keys'],
       transactions: ['shop-nats-transactions', 'shop-nats-tls', 'shop-data-keys', 'shop-code-key'],
-      wallet: ['shop-nats-wallet', 'shop-nats-tls', 'shop-ledger-key'],
+      wallet: ['shop-nats-wallet', 'shop-nats-tls', 'shop-data-keys', 'shop-ledger-key', 'shop-pin-pepper'],
       notifications: ['shop-nats-notifications', 'shop-nats-tls', 'shop-data-keys'],
     });
   });
@@ -126,7 +126,7 @@ function theOne(kind: string, name: string, manifests: readonly string[]): strin
   it('takes existing key Secrets in the place of its own', () => {
     const { manifests } = helm('template', ...PRODUCTION, ...set('keys.ledger-key.existingSecret=our-ledger-key'));
     expect(theOne('Deployment', 'shop-wallet', manifests)).toContain('secretName: "our-ledger-key"');
-    expect(theOne('Job', 'shop-secrets', manifests)).toContain('value: "shop-code-key,shop-data-keys"');
+    expect(theOne('Job', 'shop-secrets', manifests)).toContain('value: "shop-code-key,shop-data-keys,shop-pin-pepper"');
   });
 
   it('brings a MongoDB where none is given, whose users are made from its Secrets and which only those with a database reach', () => {

@@ -6,7 +6,7 @@ import { CHART, NAME, type Release, set } from './release.ts';
 import type { Scenario, Suite } from './suite.ts';
 import { saw, Town } from './town.ts';
 
-const KEYS = ['data-keys', 'code-key', 'ledger-key'];
+const KEYS = ['data-keys', 'code-key', 'ledger-key', 'pin-pepper'];
 const PAYERS = 6;
 const ANSWER_MS = 60_000;
 

@@ -32,6 +32,9 @@ const NUMBERS = 'apps/sms-gateway/src/numbers.service.ts';
 const CODES = 'apps/transactions/src/codes.service.ts';
 const ROOM = 'apps/transactions/src/domain/waiting-room.ts';
 const PAYMENTS = 'apps/transactions/src/payments.service.ts';
+const PINS = 'apps/wallet/src/pins.service.ts';
+const CHANGES = 'apps/transactions/src/pins.service.ts';
+const PIN = 'apps/wallet/src/domain/pin.ts';
 const READER = 'apps/wallet/src/ledger-reader.service.ts';
 const HTTP = 'libs/nest-service/src/bounded-http-server.ts';
 const REDRIVE = 'libs/redrive/src/redrive.ts';
@@ -44,15 +47,19 @@ const SAID: Said[] = [
   ['texts that a gateway tries to send', TWILIO, 'TEXTS_AT_ONCE'],
   ['sockets to the provider', TWILIO, 'TEXTS_AT_ONCE'],
   ['payments of which people are told', PAYMENTS, 'AT_ONCE'],
+  ['changes of PINs that are told', CHANGES, 'AT_ONCE'],
   ['questions to other services under way', CLIENT, 'ASKED_MAX', ['TIMEOUT_MS', 1_000]],
   ['questions of others in work', 'libs/messaging/src/rpc-server.ts', 'TAKEN_MAX'],
   ['transfers that wait for one account', 'apps/wallet/src/turns.ts', 'WAITING_MAX'],
   ["payments that wait for each other's fee", 'libs/ledger/src/transfer.ts', 'FEE_LANES'],
   ['SMS with a code that wait for a ticket', CODES, 'TICKET_LOOKS_MAX', 'TICKET_LOOK_MS'],
   ['races for a place in a chain', 'apps/wallet/src/ledger.service.ts', 'RACES_MAX'],
+  ['hashes of PINs', 'apps/wallet/src/pin-hashes.ts', 'AT_ONCE', 'WAITING_MAX'],
   ['races for the room of a number', CODES, 'RACES_MAX'],
   ['races for the room of a number', PAYMENTS, 'RACES_MAX'],
   ['races for the room of a number', NUMBERS, 'RACES_MAX'],
+  ['races for the room of a number', PINS, 'RACES_MAX'],
+  ['races for the room of a number', CHANGES, 'RACES_MAX'],
   ['references drawn for a payment', 'apps/transactions/src/openings.service.ts', 'REFS_MAX'],
   ['connections to the database', 'libs/mongo/src/connection.ts', 'POOL_MAX'],
   ['a metric that is read from the database', 'libs/runtime/src/metrics.ts', ['READ_MS', 1_000]],
@@ -85,6 +92,8 @@ const SAID: Said[] = [
   ['the reason of a dead letter', REDRIVE, 'REASON_MAX'],
   ['open payments that a person began', ROOM, 'PLACES'],
   ['wrong codes of a number', ROOM, 'GUESSES_MAX'],
+  ['PINs', PIN, 'KNOWN_MIN', ['KNOWN_FOR_MS', 3_600_000], 'KNOWN_MAX'],
+  ['wrong PINs', PIN, 'TRIES', ['LOCKED_FOR_MS', 3_600_000]],
   ['help that nobody asked for', NUMBERS, ['HELP_EVERY_MS', 60_000]],
   ['tries of a document that fails', REDRIVE, 'GIVEN_UP_AFTER.tries', ['GIVEN_UP_AFTER.ms', 3_600_000]],
 ];

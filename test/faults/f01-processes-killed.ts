@@ -18,7 +18,7 @@ function crashPoints(): Map<ServiceName, string[]> {
 const QUOTE = /Reply (\d{6,9}) within/;
 const PATIENCE_MS = 120_000;
 
-/** People who do all that passes a crash point: they join, ask for their balance, pay, decline and guess, until `end()`. */
+/** People who do all that passes a crash point: they join, ask for their balance, pay, decline, guess and set a PIN, until `end()`. */
 class Crowd {
   #ending = false;
   readonly #doing: Promise<void>[];
@@ -39,6 +39,7 @@ class Crowd {
       await this.#pays(ada, ben);
       await this.#declines(ada, ben);
       await this.#guesses(ada, ben);
+      await this.#setsPin(ben);
     }
   }
 
@@ -59,6 +60,21 @@ class Crowd {
     const [, code = ''] = await ada.receives(QUOTE, PATIENCE_MS);
     await ada.insists(`NO ${code}`, PATIENCE_MS);
     await Promise.all([ada.receives(/You declined it/, PATIENCE_MS), ben.receives(/They declined it/, PATIENCE_MS)]);
+  }
+
+  async #setsPin(ben: Phone): Promise<void> {
+    const sets = async (text: string) => {
+      await ben.insists(text, PATIENCE_MS);
+      const [, code = ''] = await ben.receives(/^Reply (\d{6}) within/, PATIENCE_MS);
+      await ben.insists(code, PATIENCE_MS);
+    };
+    await sets('PIN 8306');
+    await ben.receives(/^Your PIN is set/, PATIENCE_MS);
+    // Whatever was killed, the first one is set, and this is no second try.
+    await sets('PIN 5027 9417');
+    await ben.receives(/^Your PIN was not changed: the old one is wrong\. 2 tries left/, PATIENCE_MS);
+    await sets('PIN 8306 9417');
+    await ben.receives(/^Your PIN is set/, PATIENCE_MS);
   }
 
   async #guesses(ada: Phone, ben: Phone): Promise<void> {

@@ -11,6 +11,8 @@ const OPEN_MAX = 5;
 const HELP_EVERY_MS = 5 * MINUTE_MS;
 const GUESSES_MAX = 5;
 const HOUR_MS = 60 * MINUTE_MS;
+/** So many answers of a PIN are always known. */
+const KNOWN_MIN = 20;
 
 /** The order in which a text's states may follow each other; a try that was not taken goes back to `queued`. */
 const RANK: Record<string, number> = {
@@ -86,6 +88,10 @@ export class Model {
       case 'smspay_wallet.wallets':
         if (before) this.#breaks(`I7: ${collection} ${id} was changed`);
         return undefined;
+      case 'smspay_wallet.pins':
+        return after ? this.#pins(before, after) : this.#breaks(`I7: PIN of ${id} is gone`);
+      case 'smspay_transactions.pin_changes':
+        return after ? this.#pinChange(before, after) : this.#breaks(`I5: PIN ${id} is gone`);
       case 'smspay_sms_gateway.inbox':
         return after ? this.#inbox(before, after) : this.#breaks(`I4: SMS ${id} is gone`);
       case 'smspay_sms_gateway.outbox':
@@ -130,15 +136,55 @@ export class Model {
 
   /** A text arrived at a phone. */
   told({ to, body, statusCallback }: Message): void {
-    const [, code] = /^(?:Pay |.* asks you for ).* Reply (\d{6,9}) within/.exec(body) ?? [];
+    const [, code] = /^(?:(?:Pay |.* asks you for ).* )?Reply (\d{6,9}) within/.exec(body) ?? [];
     const [payment = ''] = this.#idOf.get(new URL(statusCallback ?? '').searchParams.get('text') ?? '')?.split(':') ?? [];
     if (code) this.#codes.set(payment, [...(this.#codes.get(payment) ?? []), code]);
+    if (body.startsWith('Your PIN is set') && this.#pinOf(statusCallback) && !this.#pinsSet.has(payment))
+      this.#breaks(`I7: ${to} was told "${body}", and the wallet has not set it`);
     const [, amount, ref] = /^(?:Paid|You got) KES ([\d,.]+) .*Ref (\w{7})$/.exec(body) ?? [];
     if (!amount || !ref) return;
     const cents = BigInt(amount.replace(/[,.]/g, ''));
     if (!this.#paidRefs.has(`${ref} ${cents}`)) this.#breaks(`I7: ${to} was told "${body}", and the ledger has no such payment`);
   }
 
+  /** The change of a PIN whose outcome a text tells, not one that is asked for again. */
+  #pinOf(statusCallback: string | undefined): boolean {
+    return /:pin_outcome:/.test(this.#idOf.get(new URL(statusCallback ?? '').searchParams.get('text') ?? '') ?? '');
+  }
+
+  /** Each input counts once and for ever, and only after its code came. */
+  #pins(before: Stored | undefined, after: Stored): void {
+    type Input = { id: string; answer: { result: string } };
+    const known = new Map(((before?.['inputs'] ?? []) as Input[]).map(({ id, answer }) => [id, answer.result]));
+    const ids = (after['inputs'] as Input[]).map(({ id }) => id);
+    if (new Set(ids).size < ids.length) this.#breaks(`F22: an input counts twice among those of ${after._id}: ${ids.join(', ')}`);
+    if (ids.length < KNOWN_MIN)
+      for (const id of known.keys())
+        if (!ids.includes(id)) this.#breaks(`I7: PIN ${id} was answered, and nothing is known of it any more`);
+    let wrong = 0;
+    for (const { id, answer } of after['inputs'] as Input[]) {
+      const was = known.get(id);
+      if (was !== undefined && was !== answer.result) this.#breaks(`I5: PIN ${id} was answered ${was}, then ${answer.result}`);
+      wrong = answer.result === 'wrong' ? wrong + 1 : answer.result === 'old_needed' ? wrong : 0;
+      if (wrong > 2) this.#breaks(`F22: of ${after._id} more than two wrong PINs were not the last`);
+      if (was !== undefined) continue;
+      if (answer.result === 'set') this.#pinsSet.add(id);
+      const from: string = this.#looks.committed('sms-gateway', 'inbox', id)?.['from'] ?? '';
+      const codes = this.#codes.get(id) ?? [];
+      if (!this.#saidBy.get(from)?.some(({ body }) => codes.includes(body.trim())))
+        this.#breaks(`F22: PIN ${id} was ${answer.result}, and nobody sent its code`);
+    }
+  }
+
+  #pinChange(before: Stored | undefined, after: Stored): void {
+    const [from, to] = [before?.['state'] ?? 'waits', after['state']] as [string, string];
+    const ends = from === 'waits' || (from === 'confirmed' && to === 'answered');
+    if (from !== to && !ends) this.#breaks(`I5: PIN ${after._id} was ${from} and is ${to}`);
+    if (!['waits', 'confirmed'].includes(to) && (after['pin'] || after['old']))
+      this.#breaks(`F19: PIN ${after._id} is ${to} and still there`);
+  }
+
+  readonly #pinsSet = new Set<string>();
   readonly #paidRefs = new Set<string>();
 
   /** How people see the ref of a payment, told to the model by whoever can compute it. */

@@ -106,6 +106,25 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'apps/sms-gateway/src/numbers.service',
     changes: [['< HELP_EVERY_MS', '< 0']],
   },
+  // PINs.
+  {
+    name: 'pin-without-its-code',
+    bug: 'the wallet is asked for a PIN whose code did not come',
+    file: 'apps/transactions/src/pins.service',
+    changes: [["if (change.state === 'confirmed' && pin) {", 'if (pin) {']],
+  },
+  {
+    name: 'pin-counts-again',
+    bug: 'an input with a PIN counts each time that it is driven',
+    file: 'apps/wallet/src/pins.service',
+    changes: [['const known = answerTo(read, inputId);', 'const known = undefined;']],
+  },
+  {
+    name: 'pin-kept',
+    bug: 'a PIN stays where it waited when it has ended',
+    file: 'apps/transactions/src/pins.service',
+    changes: [['(ended ? { pin: 1, old: 1 } : {})', '{}']],
+  },
   // Driving.
   {
     name: 'claim-without-token',

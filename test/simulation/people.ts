@@ -15,6 +15,7 @@ const NAMES = ['Ada', 'Ben', 'Cia', 'Dan', 'Eve'];
 const READ = {
   quote: /^Pay KES ([\d,.]+) to .* Reply (\d{6,9}) within/,
   request: /asks you for KES ([\d,.]+).* Reply (\d{6,9}) within/,
+  pin: /^Reply (\d{6,9}) within .* to set your PIN/,
   requestSent: /^You asked .* for KES ([\d,.]+).* reply NO (\w{7})$/,
 };
 
@@ -32,7 +33,7 @@ export class People {
   readonly #chance: Chance;
   readonly #story: Story;
   readonly #provider: SimulatedProvider;
-  /** By payer and amount. */
+  /** By payer and amount; of PINs the last of each person. */
   readonly #intents = new Map<string, Intent>();
   /** The last code that each was told. */
   readonly #codes = new Map<number, string>();
@@ -65,6 +66,9 @@ export class People {
       case 'request':
         this.#intents.set(`${act.to} ${act.cents}`, act);
         return this.#says(act.who, `REQUEST ${amount(act.cents)} ${national(act.to)} taxi`);
+      case 'pin':
+        this.#intents.set(`${act.who} PIN`, act);
+        return this.#says(act.who, act.text);
       case 'say':
         return this.#says(act.who, act.text);
       case 'say_at_once':
@@ -106,15 +110,17 @@ export class People {
     for (let person = 0; person < this.count; person++) {
       if (numberOf(person) !== to) continue;
       const [, quoted, code] = READ.quote.exec(body) ?? READ.request.exec(body) ?? [];
-      if (quoted && code) this.#answers(person, quoted, code);
+      if (quoted && code) this.#answers(person, String(centsOf(quoted)), code);
+      const [, pinCode] = READ.pin.exec(body) ?? [];
+      if (pinCode) this.#answers(person, 'PIN', pinCode);
       const [, asked, ref] = READ.requestSent.exec(body) ?? [];
       if (asked && ref) this.#withdraws(person, asked, ref);
     }
   }
 
-  #answers(person: number, quoted: string, code: string): void {
+  #answers(person: number, what: string, code: string): void {
     this.#codes.set(person, code);
-    const intent = this.#intents.get(`${person} ${centsOf(quoted)}`);
+    const intent = this.#intents.get(`${person} ${what}`);
     if (!intent) return;
     const later = (times: number, text: string) => this.#scheduler.after(times * intent.thinkMs, () => this.#says(person, text));
     switch (intent.reply) {

@@ -11,6 +11,7 @@ export type Answer = 'code' | 'code_twice' | 'no' | 'ignore' | 'wrong_first';
 export type Act =
   | { do: 'pay'; who: number; to: number; cents: number; reply: Answer; thinkMs: number }
   | { do: 'request'; who: number; to: number; cents: number; reply: Answer | 'withdraw'; thinkMs: number }
+  | { do: 'pin'; who: number; text: string; reply: Answer; thinkMs: number }
   | { do: 'say'; who: number; text: string }
   | { do: 'say_at_once'; who: number; texts: string[]; withinMs: number }
   | { do: 'guess'; victim: number; count: number; withinMs: number; knows: boolean }
@@ -55,7 +56,7 @@ export interface Plan {
 }
 
 /** What somebody does, beside what goes wrong. */
-export const ACTS: readonly string[] = ['pay', 'request', 'say', 'say_at_once', 'guess', 'order_again'];
+export const ACTS: readonly string[] = ['pay', 'request', 'pin', 'say', 'say_at_once', 'guess', 'order_again'];
 
 export const isAct = (step: Step): step is { atMs: number } & Act => ACTS.includes(step.do);
 
@@ -77,7 +78,10 @@ export function planOf(seed: number): Plan {
   const chance = new Chance(seed, 'plan');
   const maker = new Maker(seed, chance);
   if (chance.is(POISONED)) poisoned(maker);
-  else chance.pick(THEMES)(maker);
+  else {
+    chance.pick(THEMES)(maker);
+    pins(maker, new Chance(seed, 'pins'));
+  }
   return maker.plan();
 }
 
@@ -213,8 +217,15 @@ const WORDS = [
 /** What a process does that is seldom, and matters. */
 const PLACES: Record<ServiceName, readonly [string, ...string[]]> = {
   'sms-gateway': ['provider list', 'outbox', 'inbox', 'numbers'],
-  transactions: ['waiting_rooms', 'payments insertOne', 'payments updateOne', 'notifications.tell', 'wallet.transfer.make'],
-  wallet: ['transfers insertOne', 'wallets', 'links'],
+  transactions: [
+    'waiting_rooms',
+    'pin_changes',
+    'payments insertOne',
+    'payments updateOne',
+    'notifications.tell',
+    'wallet.transfer.make',
+  ],
+  wallet: ['transfers insertOne', 'wallets', 'links', 'pins'],
   notifications: ['gateway.texts.queue'],
 };
 
@@ -240,6 +251,27 @@ const THEMES: Theme[] = [
   everything,
   everything,
 ];
+
+/** People set PINs and change them, rightly and wrongly, whatever else happens. */
+function pins(make: Maker, chance: Chance): void {
+  const some = () => chance.whole(0, make.lastMs);
+  const person = () => chance.whole(0, make.people - 1);
+  for (let count = chance.is(0.3) ? chance.whole(20, 60) : chance.whole(0, 12); count > 0; count--)
+    make.add(some(), {
+      do: 'pin',
+      who: person(),
+      text: chance.pick(PIN_TEXTS),
+      reply: chance.pick(['code', 'code', 'code', 'code', 'code_twice', 'no', 'ignore', 'wrong_first']),
+      thinkMs: Math.round(chance.wait(3 * SECOND)),
+    });
+  if (chance.is(0.15)) {
+    const texts = Array.from({ length: chance.whole(6, 20) }, () => chance.pick(PIN_TEXTS));
+    make.add(some(), { do: 'say_at_once', who: person(), withinMs: chance.pick([0, 500, 10_000]), texts });
+  }
+}
+
+/** Of two PINs, so that an old one is often right; the rest is wrong, too easy or none. */
+const PIN_TEXTS = ['PIN 8306', 'PIN 9417', 'PIN 8306 9417', 'PIN 9417 8306', 'PIN 5027 8306', 'PIN 1234', 'PIN 12'];
 
 function crashes(make: Maker): void {
   make.life(make.chance.whole(20, 120));

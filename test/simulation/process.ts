@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Host } from '#libs/runtime';
 import type { Caller, Outcome } from './caller.ts';
 import type { Chance } from './chance.ts';
@@ -17,6 +18,8 @@ export interface Trap {
 
 /** One way to the world outside and one way back, on average. */
 const WAY_MS = 0.4;
+/** How long the hash of a PIN takes, on average. */
+const HASH_MS = 40;
 
 /**
  * One process, from its start to its end: what runs in it hears of the world outside only through here. So it can be killed between any two
@@ -56,6 +59,14 @@ export class SimulatedProcess implements Caller {
       sleep: (ms, signal) => this.sleep(ms, signal),
       random: () => this.chance.draw(),
       randomBytes: (size) => this.chance.bytes(size),
+      argon2id: async ({ message, nonce, secret = '' }) => {
+        await this.sleep(this.chance.wait(HASH_MS));
+        return createHash('sha256')
+          .update(Buffer.from(nonce as Buffer))
+          .update(secret as Buffer)
+          .update(message as Buffer)
+          .digest();
+      },
     };
   }
 

@@ -67,6 +67,7 @@ export async function bootService(
         DATA_KEYS: keys,
         CODE_KEY: keys,
         LEDGER_KEY: keys,
+        PIN_PEPPER: keys,
         TWILIO_ACCOUNT_SID: ACCOUNT_SID,
         TWILIO_AUTH_TOKEN: AUTH_TOKEN,
       },

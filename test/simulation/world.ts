@@ -499,7 +499,13 @@ export class World {
   /** Nothing is under way, and nothing waits for anybody. */
   #atRest(): boolean {
     const isOpen = ({ state }: Stored) => state === 'awaiting_confirmation' || state === 'awaiting_approval';
-    return this.#healed && this.#underWay().length === 0 && !this.#documents('transactions', 'payments').some(isOpen);
+    const waits = ({ state }: Stored) => state === 'waits';
+    return (
+      this.#healed &&
+      this.#underWay().length === 0 &&
+      !this.#documents('transactions', 'payments').some(isOpen) &&
+      !this.#documents('transactions', 'pin_changes').some(waits)
+    );
   }
 
   /** What has no outcome though it could have one. */
@@ -517,6 +523,9 @@ export class World {
       ...this.#documents('transactions', 'payments')
         .filter(({ untold, refuseAt, nextTryAt }) => untold.length > 0 || (nextTryAt && refuseAt?.getTime() < nowMs - 60_000))
         .map(({ _id, state, untold }) => `payment ${_id} is ${state}, untold: ${untold.join()}`),
+      ...this.#documents('transactions', 'pin_changes')
+        .filter(({ state, untold }) => untold.length > 0 || state === 'confirmed')
+        .map(({ _id, state, untold }) => `PIN ${_id} is ${state}, untold: ${untold.join()}`),
     ];
   }
 
@@ -573,6 +582,8 @@ export class World {
         inbox,
         outbox,
         payments: this.#documents('transactions', 'payments'),
+        pinChanges: this.#documents('transactions', 'pin_changes'),
+        pins: this.#documents('wallet', 'pins'),
         transfers,
         taken: this.#taken,
         textsTo: (number) =>
@@ -588,15 +599,15 @@ export class World {
   /** SMS that were not met with silence, and whose sender was told nothing. */
   #unanswered(inbox: readonly Stored[], outbox: readonly Stored[]): string[] {
     const told = new Set(outbox.map(({ _id }) => _id));
-    const payments = this.#documents('transactions', 'payments');
+    const closable = [...this.#documents('transactions', 'payments'), ...this.#documents('transactions', 'pin_changes')];
     return inbox.flatMap(({ _id: sid, from, outcome }) => {
       if (['silence', 'reserved', 'country_not_served', 'sender_is_no_phone'].includes(outcome)) return [];
       const of = (id: string, ...tales: string[]) => tales.some((tale) => told.has(`${id}:${tale}:${from}`));
-      const closed = () => payments.find(({ closedBy }) => closedBy === sid)?._id ?? '';
+      const closed = () => closable.find(({ closedBy }) => closedBy === sid)?._id ?? '';
       const answered =
-        of(sid, 'answer', 'quote', 'quote:9', 'request_sent', 'not_opened') ||
+        of(sid, 'answer', 'quote', 'quote:9', 'request_sent', 'not_opened', 'pin_code', 'pin_code:9') ||
         of(sid, 'paid', 'not_paid') ||
-        of(closed(), 'paid', 'not_paid', 'received', 'not_received');
+        of(closed(), 'paid', 'not_paid', 'received', 'not_received', 'pin_outcome');
       return answered ? [] : [`I4: SMS ${sid} came out as ${outcome}, and ${from} was told nothing`];
     });
   }
@@ -604,5 +615,8 @@ export class World {
 
 /** A body in words that an older release does not know: the types of some messages are new to it. */
 function newer(body: string): string {
-  return body.replace(/"type":"(received|history|request|status|wrong_code)"/g, '"type":"$1_of_a_newer_release"');
+  return body.replace(
+    /"type":"(received|history|request|status|wrong_code|pin|pin_code|pin_outcome)"/g,
+    '"type":"$1_of_a_newer_release"',
+  );
 }

@@ -33,8 +33,8 @@ const HISTORY_MAX = 5;
 /** SMS of a number among which one without an outcome is looked for. */
 const LOOKED_AT_MAX = 200;
 
-/** What to do for one SMS: ask transactions, tell its sender something, or nothing. `outcome` is kept in the inbox. */
-type Response = { outcome: string; message?: Message; dropAt?: Date | undefined; unasked?: boolean };
+/** What to do for one SMS: ask transactions, tell its sender something, or nothing. `outcome` is kept in the inbox, and the text erased if it `isSecret`. */
+type Response = { outcome: string; message?: Message; dropAt?: Date | undefined; unasked?: boolean; isSecret?: boolean };
 
 /** Takes SMS: recorded first, understood and carried out from what was recorded. */
 @Injectable()
@@ -132,7 +132,7 @@ export class InboundService implements OnModuleInit {
   }
 
   private async understand(sms: InboxMessage): Promise<void> {
-    const { outcome, message, dropAt, unasked } = await this.respond(sms);
+    const { outcome, message, dropAt, unasked, isSecret } = await this.respond(sms);
     crashPoint('gateway: command carried out');
     const silent = unasked && !(await this.numbers.mayHelp(sms.from as Msisdn, sms._id, sms.recordedAt));
     if (message && !silent) {
@@ -152,7 +152,8 @@ export class InboundService implements OnModuleInit {
       crashPoint('gateway: answer told');
     }
     // Whoever lost the claim did nothing that is not done again under the same ids.
-    if (!(await this.redrive.close(sms, { outcome: silent ? 'silence' : outcome }))) return;
+    const erased = isSecret ? (['text', 'eraseAt'] as const) : [];
+    if (!(await this.redrive.close(sms, { outcome: silent ? 'silence' : outcome }, erased))) return;
     crashPoint('gateway: inbox closed');
     this.receivedTotal.inc({ result: silent ? 'silence' : outcome });
     log.info({ smsId: sms._id, msisdn: masked(sms.from), outcome: silent ? 'silence' : outcome }, 'sms understood');
@@ -169,7 +170,7 @@ export class InboundService implements OnModuleInit {
       this.carryOut(sms, sender.number, parsed),
       this.numbers.heard(sender.number, sms.recordedAt),
     ]);
-    return response;
+    return { ...response, isSecret: holdsPin(parsed) };
   }
 
   private async carryOut(sms: InboxMessage, number: Msisdn, parsed: Parsed): Promise<Response> {
@@ -184,6 +185,10 @@ export class InboundService implements OnModuleInit {
       case 'request':
       case 'status':
         return this.ask(sms, number, parsed);
+      case 'pin': {
+        const seal = (pin: Secret) => this.dataKeys.seal(pin, `pin:${sms._id}`);
+        return this.ask(sms, number, { type: 'pin', pin: seal(parsed.pin), ...(parsed.old ? { old: seal(parsed.old) } : {}) });
+      }
       case 'code':
         return this.ask(sms, number, { type: 'code', code: this.sealCode(sms, parsed.code) });
       case 'no':
@@ -254,5 +259,8 @@ export class InboundService implements OnModuleInit {
     return to.success && 'numbers' in ours && ours.numbers.includes(to.data) ? { sendFrom: to.data } : {};
   }
 }
+
+/** True of what says a PIN, or may: also where it was not understood. */
+const holdsPin = (parsed: Parsed) => parsed.type === 'pin' || (parsed.type === 'not_understood' && parsed.command === 'pin');
 
 const answered = (message: Message): Response => ({ outcome: message.type, message });

@@ -97,6 +97,24 @@ describe('what waits for the codes of a number', () => {
     expect((await codes.roomOf(number)).things).toHaveLength(PLACES + 1);
   });
 
+  it('has one place for a PIN: the newest takes it, and whoever comes again gets the code that it had', async () => {
+    const [number, codes] = [someNumber(), codesWith(OLD)];
+    await enter(codes, number, 'SM0');
+    const replace = async (id: string) =>
+      codes.replace(await codes.roomOf(number), { id, kind: 'pin', until: new Date(Date.now() + 60_000) });
+    const first = await replace('SM1');
+    expect(first).toMatchObject({ thing: { id: 'SM1', kind: 'pin' }, replaced: [] });
+    const second = await replace('SM2');
+    expect(second.replaced).toEqual([first.thing]);
+    const again = await replace('SM1');
+    expect(again).toEqual({ thing: { ...first.thing, over: true, until: again.thing.until }, replaced: [] });
+    const all = await Promise.all(Array.from({ length: 8 }, (_, index) => replace(`SM${index + 3}`)));
+    expect(all.flatMap(({ replaced }) => replaced.map(({ id }) => id)).sort()).toHaveLength(8);
+    const { things } = await codes.roomOf(number);
+    expect(things.filter(({ kind, over }) => kind === 'pin' && !over)).toHaveLength(1);
+    expect(things.find(({ id }) => id === 'SM0')?.over).toBeUndefined();
+  });
+
   it('has codes of nine digits from the fifth wrong one on', async () => {
     const [number, codes] = [someNumber(), codesWith(OLD)];
     await enter(codes, number, 'SM1');

@@ -106,6 +106,30 @@ export class CodesService {
   }
 
   /**
+   * Gives a thing the one place of its kind and a code, in the place of what waited there, which is returned too. The same thing again has the code that
+   * it got, whatever took its place since.
+   */
+  async replace(
+    room: ReadRoom,
+    { id, kind, until }: Pick<Waiting, 'id' | 'kind' | 'until'>,
+  ): Promise<{ thing: Waiting; replaced: Waiting[] }> {
+    let replaced: Waiting[] = [];
+    const { things } = await this.change(room, (read) => {
+      const known = read.things.some((thing) => thing.id === id);
+      replaced = known ? [] : holdersOf(read, kind);
+      if (known) return extended(read, id, until);
+      const freed = left(
+        read,
+        replaced.map((thing) => thing.id),
+      );
+      return entered(freed, { id, kind, until, ...this.derivationOf(id, read) }, this.clock.now());
+    });
+    const thing = things.find((other) => other.id === id);
+    if (!thing) throw new Error('what entered a room is not in it');
+    return { thing, replaced };
+  }
+
+  /**
    * Takes a ticket for the code of one SMS; none if all of an hour went to wrong codes: then it is compared with codes of nine digits alone.
    * Throws `Unavailable` while it is not known of the others whether they are right.
    */

@@ -15,16 +15,21 @@ import { Clock } from '#libs/nest-service';
 import { crashPoint, type Secret } from '#libs/runtime';
 import { CodesService, type ReadRoom } from './codes.service.ts';
 import { isOpen, type Payment, reasonOf } from './domain/payment.ts';
-import { counts } from './domain/waiting-room.ts';
+import { outcomeOf, type PinChange } from './domain/pin-change.ts';
+import { counts, type Waiting } from './domain/waiting-room.ts';
 import { OpeningsService } from './openings.service.ts';
 import type { ReadPayment } from './payment.schema.ts';
 import { PaymentsService } from './payments.service.ts';
+import type { ReadPinChange } from './pin-change.schema.ts';
+import { PinsService } from './pins.service.ts';
 
 type Command<Type extends PaymentCommand['type']> = Extract<PaymentCommand, { type: Type }>;
 /** An SMS with what it asks for. */
 export type Asked = RequestOf<typeof CarryOut>;
 type Answer = ResponseOf<typeof CarryOut>;
 const TAKEN: Answer = { result: 'taken' };
+/** What waits for a code, or did: a payment, a request, or a PIN that is to be set. */
+type Thing = ReadPayment | ReadPinChange;
 /** The clocks of two services may differ by so much (`Clock`). */
 const CLOCKS_MS = 4_000;
 
@@ -34,6 +39,7 @@ export class CommandsService {
   constructor(
     private readonly payments: PaymentsService,
     private readonly openings: OpeningsService,
+    private readonly pins: PinsService,
     private readonly codes: CodesService,
     private readonly clock: Clock,
   ) {}
@@ -48,11 +54,12 @@ export class CommandsService {
         await this.openings.begin(asked, command);
         return TAKEN;
       case 'code':
-        return this.byCode(asked, this.codes.unseal(command.code, asked.smsId), (payment) =>
-          this.payments.apply(payment, { type: 'right_code', cause: causeOf(asked) }),
-        );
+        return this.byCode(asked, this.codes.unseal(command.code, asked.smsId), 'right_code');
       case 'no':
         return this.no(asked, command);
+      case 'pin':
+        await this.pins.begin(asked, command);
+        return TAKEN;
       case 'status': {
         const payment = await this.ofPerson(asked, command.ref);
         return payment ? this.status(asked, payment) : answered({ type: 'ref_unknown', ref: refText(command.ref) });
@@ -62,43 +69,53 @@ export class CommandsService {
     }
   }
 
-  /** Lets `act` decide on the open payment whose code this is; what has ended is answered by how it did. */
-  private async byCode(asked: Asked, code: Secret, act: (payment: ReadPayment) => Promise<Payment>): Promise<Answer> {
+  /** Confirms, or by NO ends, what is open and has this code; what has ended is answered by how it did. */
+  private async byCode(asked: Asked, code: Secret, type: 'right_code' | 'no'): Promise<Answer> {
     const { smsId, from, recordedAt } = asked;
     const { room, hasTicket } = await this.codes.takeTicket(smsId, from, recordedAt);
     const found =
       (await this.ofCode(room, code, asked, hasTicket)) ??
       (await this.ofCode(await this.payments.withOlder(room, recordedAt), code, asked, hasTicket));
     if (!found) return this.wrongCode(asked, room);
-    if (isOpen(found) && recordedAt >= found.endsAt) {
+    if (waits(found) && recordedAt >= found.endsAt) {
       await this.codes.right(room, smsId, []);
-      return this.status(asked, { ...found, state: 'expired', closedBy: causeOf(asked) });
+      const state = 'expired' as const;
+      return this.status(asked, found.origin === 'pin' ? { ...found, state } : { ...found, state, closedBy: causeOf(asked) });
     }
-    const payment = isOpen(found) ? await this.withTicketHeld(room, smsId, () => act(found)) : found;
+    const thing = waits(found) ? await this.withTicketHeld(room, smsId, () => this.act(found, type, causeOf(asked))) : found;
     crashPoint('transactions: code acted on');
-    await this.codes.right(room, smsId, isOpen(payment) ? [] : [payment.id]);
-    return this.takenOrStatus(asked, payment);
+    await this.codes.right(room, smsId, waits(thing) ? [] : [thing.id]);
+    return this.takenOrStatus(asked, thing);
   }
 
-  /** The one open payment that a code fits, else the newest of those that have ended. A code that fits two open ones is none. */
-  private async ofCode(
-    room: ReadRoom,
-    code: Secret,
-    { recordedAt }: Asked,
-    hasTicket: boolean,
-  ): Promise<ReadPayment | undefined> {
+  private act(thing: Thing, type: 'right_code' | 'no', cause: Cause): Promise<Payment | PinChange> {
+    if (thing.origin === 'pin') return this.pins.apply(thing, { type, cause });
+    return this.payments.apply(thing, type === 'no' ? { type, by: 'payer', cause } : { type, cause });
+  }
+
+  /** In the order in which they were opened. */
+  private async ofThings(things: readonly Waiting[]): Promise<Thing[]> {
+    const [payments, pins] = await Promise.all([
+      this.payments.ofThings(things.filter(({ kind }) => kind !== 'pin')),
+      this.pins.ofThings(things),
+    ]);
+    return [...payments, ...pins].sort((one, other) => one.openedAt.getTime() - other.openedAt.getTime());
+  }
+
+  /** The one open thing that a code fits, else the newest of those that have ended. A code that fits two open ones is none. */
+  private async ofCode(room: ReadRoom, code: Secret, { recordedAt }: Asked, hasTicket: boolean): Promise<Thing | undefined> {
     const fitting = new Map(room.things.filter((thing) => this.codes.fits(thing, code)).map((thing) => [thing.id, thing]));
-    const payments = await this.payments.ofThings([...fitting.values()]);
-    const open = payments.filter((payment) => {
-      const thing = fitting.get(payment.id);
+    const things = await this.ofThings([...fitting.values()]);
+    const open = things.filter((thing) => {
+      const waiting = fitting.get(thing.id);
       // Nobody knows a code before there is one.
-      const isAfter = payment.openedAt.getTime() - CLOCKS_MS <= recordedAt.getTime();
-      return isOpen(payment) && isAfter && thing && counts(thing, code.reveal().length, recordedAt, hasTicket);
+      const isAfter = thing.openedAt.getTime() - CLOCKS_MS <= recordedAt.getTime();
+      return waits(thing) && isAfter && waiting && counts(waiting, code.reveal().length, recordedAt, hasTicket);
     });
-    return open.length > 1 ? undefined : (open[0] ?? payments.findLast((payment) => !isOpen(payment)));
+    return open.length > 1 ? undefined : (open[0] ?? things.findLast((thing) => !waits(thing)));
   }
 
-  private async withTicketHeld(room: ReadRoom, smsId: SmsId, act: () => Promise<Payment>): Promise<Payment> {
+  private async withTicketHeld<T>(room: ReadRoom, smsId: SmsId, act: () => Promise<T>): Promise<T> {
     try {
       return await act();
     } catch (error) {
@@ -109,9 +126,10 @@ export class CommandsService {
 
   /** Counts it. Where codes are being guessed, each open one is told once more, with nine digits. */
   private async wrongCode({ smsId, recordedAt }: Asked, room: ReadRoom): Promise<Answer> {
-    for (const payment of await this.payments.ofThings(await this.codes.wrong(room, smsId, recordedAt))) {
+    for (const thing of await this.ofThings(await this.codes.wrong(room, smsId, recordedAt))) {
       crashPoint('transactions: before a code is made longer');
-      await this.payments.apply(payment, { type: 'code_guessed' });
+      if (thing.origin === 'pin') await this.pins.apply(thing, { type: 'code_guessed' });
+      else await this.payments.apply(thing, { type: 'code_guessed' });
     }
     return answered({ type: 'wrong_code' });
   }
@@ -120,9 +138,7 @@ export class CommandsService {
     const cause = causeOf(asked);
     switch (of?.by) {
       case 'code':
-        return this.byCode(asked, this.codes.unseal(of.code, asked.smsId), (payment) =>
-          this.payments.apply(payment, { type: 'no', by: 'payer', cause }),
-        );
+        return this.byCode(asked, this.codes.unseal(of.code, asked.smsId), 'no');
       case 'ref': {
         const payment = await this.ofPerson(asked, of.ref);
         if (!payment) return answered({ type: 'ref_unknown', ref: refText(of.ref) });
@@ -159,12 +175,16 @@ export class CommandsService {
     };
   }
 
-  /** `taken` to the SMS that closed the payment (its people are told from here); its outcome to any other. */
-  private takenOrStatus(asked: Asked, payment: Payment): Answer {
-    return 'closedBy' in payment && payment.closedBy === causeOf(asked) ? TAKEN : this.status(asked, payment);
+  /** `taken` to the SMS that closed it (its people are told from here); its outcome to any other. */
+  private takenOrStatus(asked: Asked, thing: Payment | PinChange): Answer {
+    return 'closedBy' in thing && thing.closedBy === causeOf(asked) ? TAKEN : this.status(asked, thing);
   }
 
-  private status(asked: Asked, payment: Payment): Answer {
+  private status(asked: Asked, thing: Payment | PinChange): Answer {
+    return thing.origin === 'pin' ? answered(outcomeOf(thing, this.clock.now())) : this.statusOfPayment(asked, thing);
+  }
+
+  private statusOfPayment(asked: Asked, payment: Payment): Answer {
     const role = payment.payer.number === asked.from ? 'payer' : 'payee';
     const { amount, ref } = payment;
     const reason = reasonOf(payment);
@@ -183,6 +203,9 @@ export class CommandsService {
     return knows ? payment : undefined;
   }
 }
+
+/** True while it waits for its code. */
+const waits = (thing: Payment | PinChange) => (thing.origin === 'pin' ? thing.state === 'waits' : isOpen(thing));
 
 const answered = (message: Message): Answer & { result: 'answer' } => ({ result: 'answer', message });
 

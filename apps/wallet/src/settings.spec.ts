@@ -12,6 +12,8 @@ function fileOf(name: string, text: string): string {
   return path;
 }
 
+const KEYS = JSON.stringify({ k1: Buffer.alloc(32, 1).toString('base64') });
+
 const good = {
   SMSPAY_MODE: 'development',
   NATS_URL: 'nats://127.0.0.1',
@@ -20,7 +22,9 @@ const good = {
   TIME_ZONE: 'Africa/Nairobi',
   WELCOME_CREDIT: '1000.00',
   FEES: fileOf('fees.json', '[{ "upTo": "100.00", "fee": "0.10" }, { "fee": "2.00" }]'),
-  LEDGER_KEY: fileOf('ledger-key.json', JSON.stringify({ k1: Buffer.alloc(32, 1).toString('base64') })),
+  LEDGER_KEY: fileOf('ledger-key.json', KEYS),
+  DATA_KEYS: fileOf('data-keys.json', KEYS),
+  PIN_PEPPER: fileOf('pin-pepper.json', KEYS),
 };
 
 function problemsOf(change: Record<string, string>): string[] {

@@ -40,6 +40,10 @@ export const settings = z
     LEDGER_KEY: keyFile.describe(
       'file with the keys that sign the ledger, {"<id>": "<base64 of 32 bytes>"}; the first signs, all verify',
     ),
+    DATA_KEYS: keyFile.describe('file with the keys that seal what carries a secret, {"<id>": "<base64 of 32 bytes>", …}'),
+    PIN_PEPPER: keyFile.describe(
+      'file with the keys without which the hash of a PIN is worth nothing, {"<id>": "<base64 of 32 bytes>"}; the first hashes new PINs, all check',
+    ),
   })
   .superRefine((given, context) => {
     try {

@@ -9,6 +9,9 @@ import { ChainsService } from './chains.service.ts';
 import { LedgerReader } from './ledger-reader.service.ts';
 import { LedgerService } from './ledger.service.ts';
 import { LinkRecord, LinkSchema } from './link.schema.ts';
+import { PinHashes } from './pin-hashes.ts';
+import { PinRecord, PinSchema } from './pin.schema.ts';
+import { PinsService } from './pins.service.ts';
 import type { Settings } from './settings.ts';
 import { Transfer, TransferSchema } from './transfer.schema.ts';
 import { Wallet, WalletSchema } from './wallet.schema.ts';
@@ -26,6 +29,8 @@ export interface WalletProcess {
   clock: Clock;
   ledger: LedgerService;
   people: WalletsService;
+  pins: Model<PinRecord>;
+  pinService: PinsService;
   reader: LedgerReader;
   stop(): Promise<void>;
 }
@@ -42,6 +47,8 @@ export async function walletProcess(uri: string, change: Partial<Settings> = {},
     TIME_ZONE: 'Africa/Nairobi',
     WELCOME_CREDIT: '100.00',
     LEDGER_KEY: KEYS,
+    DATA_KEYS: KEYS,
+    PIN_PEPPER: KEYS,
     ...change,
   };
   log.level = given.LOG_LEVEL;
@@ -49,6 +56,7 @@ export async function walletProcess(uri: string, change: Partial<Settings> = {},
   const transfers = connection.model<TransferDocument>(Transfer.name, TransferSchema as never);
   const links = connection.model<LinkRecord>(LinkRecord.name, LinkSchema);
   const wallets = connection.model<Wallet>(Wallet.name, WalletSchema);
+  const pins = connection.model<PinRecord>(PinRecord.name, PinSchema);
   const lifecycle = new Lifecycle(host);
   const metrics = new Metrics(host);
   const clock = new Clock(host, metrics);
@@ -56,13 +64,14 @@ export async function walletProcess(uri: string, change: Partial<Settings> = {},
   const chains = new ChainsService(transfers);
   const ledger = new LedgerService(transfers, chains, clock, host, metrics, given);
   const people = new WalletsService(links, wallets, ledger, chains, clock, host, given);
+  const pinService = new PinsService(pins, links, new PinHashes(host, metrics, given), clock, host, given);
   const reader = new LedgerReader(transfers, people);
   await database.open(lifecycle);
   const stop = async () => {
     lifecycle.stop();
     await connection.close();
   };
-  return { connection, transfers, links, wallets, chains, clock, ledger, people, reader, stop };
+  return { connection, transfers, links, wallets, chains, clock, ledger, people, pins, pinService, reader, stop };
 }
 
 export const TREASURY = 'treasury:KES' as AccountId;

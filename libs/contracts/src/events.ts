@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Ref } from './ref.ts';
 import { rpc } from './rpc.ts';
 import { Balance, Currency, Language, Link, Memo, MinorUnits, Moment, Msisdn, Person, Sealed, SmsId } from './values.ts';
-import { EndReason } from './wallet.ts';
+import { EndReason, PinAnswer } from './wallet.ts';
 
 /** Who is told. `link` is there where the person has a wallet: a waiting text never passes to the number's next owner. */
 export const Recipient = z.object({ number: Msisdn, link: Link.optional(), language: Language });
@@ -27,6 +27,13 @@ export const Way = z.enum(['pay', 'request']);
 /** How a payment stands, as its people are told it. */
 export const PaymentStatus = z.enum(['awaiting', 'completed', 'declined', 'cancelled', 'expired', 'failed']);
 export type PaymentStatus = z.output<typeof PaymentStatus>;
+
+/** What came of a PIN that somebody wanted to set. */
+export const PinOutcome = z.discriminatedUnion('result', [
+  ...PinAnswer.options,
+  z.object({ result: z.enum(['being_set', 'withdrawn', 'replaced', 'expired']) }),
+]);
+export type PinOutcome = z.output<typeof PinOutcome>;
 
 /**
  * What a person can be told. Each type has a text in each language (`apps/notifications/src/domain/texts`). It goes with its text as far as the outbox:
@@ -60,6 +67,10 @@ export const Message = z.discriminatedUnion('type', [
   /** To the one who asked for the money. */
   message('not_received', { payer: Person, amount: MinorUnits, reason: EndReason, ref: Ref }),
   message('not_opened', { way: Way, other: Person, amount: MinorUnits, fee: MinorUnits, balance: Balance, reason: OpenRefusal }),
+  // The life of a PIN that is set.
+  message('pin_code', { code: Sealed, minutes: z.number() }),
+  /** `hours`: how long it is locked still. */
+  message('pin_outcome', { outcome: PinOutcome, hours: z.number().optional() }),
   // Answers that change nothing.
   message('joined', { name: z.string(), balance: Balance }),
   message('already_joined', { name: z.string(), balance: Balance }),
@@ -96,7 +107,7 @@ export const Message = z.discriminatedUnion('type', [
   message('menu', {}),
   message('help', {}),
   message('not_understood', {
-    command: z.enum(['pay', 'request', 'no', 'join', 'history', 'balance', 'menu']),
+    command: z.enum(['pay', 'request', 'no', 'join', 'history', 'balance', 'menu', 'pin']),
     why: z.enum([
       'no_amount',
       'no_number',

@@ -4,7 +4,7 @@ import { Ref } from './ref.ts';
 import { rpc } from './rpc.ts';
 import { Language, Memo, MinorUnits, Moment, Msisdn, Sealed, SmsId } from './values.ts';
 
-/** What a person asks transactions to do. A code is six digits, or nine, sealed for `code:<the SMS's id>`. */
+/** What a person asks transactions to do. A code is six digits, or nine, sealed for `code:<the SMS's id>`; a PIN for `pin:<the SMS's id>`. */
 export const PaymentCommand = z.discriminatedUnion('type', [
   z.object({ type: z.literal('pay'), to: Msisdn, amount: MinorUnits, memo: Memo }),
   z.object({ type: z.literal('request'), to: Msisdn, amount: MinorUnits, memo: Memo }),
@@ -16,6 +16,8 @@ export const PaymentCommand = z.discriminatedUnion('type', [
       .optional(),
   }),
   z.object({ type: z.literal('status'), ref: Ref }),
+  /** Sets a PIN; `old` is the one that it replaces, if it was given. */
+  z.object({ type: z.literal('pin'), old: Sealed.optional(), pin: Sealed }),
 ]);
 export type PaymentCommand = z.output<typeof PaymentCommand>;
 

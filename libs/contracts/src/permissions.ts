@@ -11,6 +11,7 @@ import {
   ReadLedger,
   ReadStatement,
   RefuseTransfer,
+  SetPin,
 } from './wallet.ts';
 
 /** Every contract there is. */
@@ -23,6 +24,7 @@ export const CONTRACTS: readonly Contract[] = [
   ReadStatement,
   QuoteTransfer,
   FundWallet,
+  SetPin,
   ReadLedger,
   Tell,
   QueueTexts,

@@ -13,6 +13,7 @@ import {
   Msisdn,
   Party,
   PaymentId,
+  Sealed,
   SmsId,
   TransferId,
 } from './values.ts';
@@ -161,6 +162,33 @@ export const FundWallet = rpc({
     z.object({ result: z.literal('id_taken') }),
     z.object({ result: z.literal('refused'), reason: RefusalReason }),
   ]),
+});
+
+/** Why a PIN is refused that most people choose. */
+export const EasyPin = z.enum(['same_digit', 'in_a_row', 'repeated', 'year', 'common']);
+export type EasyPin = z.output<typeof EasyPin>;
+
+/** What came of one input with a PIN, for ever: nothing counts twice. */
+export const PinAnswer = z.discriminatedUnion('result', [
+  z.object({ result: z.literal('set') }),
+  z.object({ result: z.literal('no_wallet') }),
+  z.object({ result: z.literal('malformed') }),
+  z.object({ result: z.literal('too_easy'), why: EasyPin }),
+  /** There is a PIN already, and it did not come with the new one. */
+  z.object({ result: z.literal('old_needed') }),
+  /** So many more wrong ones lock it. */
+  z.object({ result: z.literal('wrong'), left: z.number().int() }),
+  z.object({ result: z.literal('locked'), until: Moment }),
+]);
+export type PinAnswer = z.output<typeof PinAnswer>;
+
+/** Sets the PIN of a number's wallet, by the one that it has if it has one. PINs are sealed for `pin:<inputId>`, the id of the SMS that they came in. */
+export const SetPin = rpc({
+  subject: 'wallet.pin.set',
+  by: 'wallet',
+  from: ['transactions'],
+  request: z.object({ number: Msisdn, inputId: SmsId, old: Sealed.optional(), pin: Sealed }),
+  response: PinAnswer,
 });
 
 const LegView = z.object({ account: AccountId, seq: z.number().int(), total: MinorUnits });

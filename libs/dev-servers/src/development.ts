@@ -12,11 +12,12 @@ export interface DevelopmentSecrets {
   DATA_KEYS: string;
   CODE_KEY: string;
   LEDGER_KEY: string;
+  PIN_PEPPER: string;
   TWILIO_ACCOUNT_SID: string;
   TWILIO_AUTH_TOKEN: string;
 }
 
-/** The secrets in `dir`, random, made once. Lost with them: what they sealed, and the proof of the ledger. */
+/** The secrets in `dir`, random, made once. Lost with them: what they sealed, PINs, and the proof of the ledger. */
 export function developmentSecrets(dir: string): DevelopmentSecrets {
   const keyFile = (name: string) => {
     const file = join(dir, `${name}.json`);
@@ -28,6 +29,7 @@ export function developmentSecrets(dir: string): DevelopmentSecrets {
     DATA_KEYS: keyFile('data-keys'),
     CODE_KEY: keyFile('code-key'),
     LEDGER_KEY: keyFile('ledger-key'),
+    PIN_PEPPER: keyFile('pin-pepper'),
     TWILIO_ACCOUNT_SID: `AC${'0'.repeat(31)}1`,
     TWILIO_AUTH_TOKEN: makeOnce(join(dir, 'twilio-auth-token'), () => `development-${randomBytes(16).toString('hex')}`),
   };

@@ -166,11 +166,14 @@ export class Redrive<T extends Driven> {
     return { nextTryAt: this.#in(0) };
   }
 
-  /** Stores what came of a document, by its claim; nothing is open after that. False if the claim is lost: then others have it. */
-  async close(document: T, change: Partial<T>): Promise<boolean> {
+  /**
+   * Stores what came of a document, by its claim, and erases what of it is needed no more; nothing is open after that. False if the claim is lost: then
+   * others have it.
+   */
+  async close(document: T, change: Partial<T>, erased: readonly (keyof T & string)[] = []): Promise<boolean> {
     const { modifiedCount } = await this.#options.model.updateOne(claimOf(document), {
       $set: change,
-      $unset: { nextTryAt: 1, claim: 1 },
+      $unset: { ...Object.fromEntries(erased.map((field) => [field, 1])), nextTryAt: 1, claim: 1 },
     } as UpdateQuery<T>);
     return modifiedCount === 1;
   }

@@ -1,5 +1,6 @@
-import { randomBytes } from 'node:crypto';
+import { argon2, type Argon2Parameters, randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 /**
  * The machine beneath a process: its clocks, its timers, its randomness. Nothing else in a service takes them, so that a simulation can
@@ -16,7 +17,11 @@ export abstract class Host {
   abstract random(): number;
   /** Bytes that nobody can guess. */
   abstract randomBytes(size: number): Buffer;
+  /** The slow hash of a secret that can be guessed (RFC 9106), off the event loop. */
+  abstract argon2id(parameters: Argon2Parameters): Promise<Buffer>;
 }
+
+const argon2Of = promisify(argon2);
 
 /** The machine that Node.js runs on. */
 export const realHost = {
@@ -28,4 +33,5 @@ export const realHost = {
     }),
   random: () => Math.random(),
   randomBytes: (size: number) => randomBytes(size),
+  argon2id: (parameters: Argon2Parameters) => argon2Of('argon2id', parameters),
 } satisfies Host;

@@ -28,6 +28,8 @@ export async function checkInvariants(town: Checked, timeoutMs: number): Promise
       inbox: await town.db('sms-gateway').collection<Stored>('inbox').find().toArray(),
       outbox: await town.db('sms-gateway').collection<Stored>('outbox').find().toArray(),
       payments: await town.db('transactions').collection<Stored>('payments').find().toArray(),
+      pinChanges: await town.db('transactions').collection<Stored>('pin_changes').find().toArray(),
+      pins: await town.db('wallet').collection<Stored>('pins').find().toArray(),
       transfers: await town.db('wallet').collection<Stored>('transfers').find().toArray(),
       taken: town.taken,
       textsTo: (number) => town.textsTo(number),
@@ -50,11 +52,22 @@ export interface Ended extends Pick<Checked, 'taken' | 'textsTo'> {
   inbox: readonly Stored[];
   outbox: readonly Stored[];
   payments: readonly Stored[];
+  pinChanges: readonly Stored[];
+  pins: readonly Stored[];
   transfers: readonly Stored[];
 }
 
 /** I4–I7: one line for each that is broken. */
-export function brokenInvariants({ inbox, outbox, payments, transfers: made, taken, textsTo }: Ended): string[] {
+export function brokenInvariants({
+  inbox,
+  outbox,
+  payments,
+  pinChanges,
+  pins,
+  transfers: made,
+  taken,
+  textsTo,
+}: Ended): string[] {
   const wrong: string[] = [];
   const claim = (holds: boolean, what: string) => holds || wrong.push(what);
   const transfers = new Map(made.map((transfer) => [transfer._id, transfer]));
@@ -110,6 +123,31 @@ export function brokenInvariants({ inbox, outbox, payments, transfers: made, tak
         claim(transfer === undefined, `I5: payment ${payment._id} is ${payment['state']} but has a ${transfer?.['kind']}`);
     }
   }
+  // A PIN is set, or a wrong one counted, for who confirmed it alone, and they were told once; neither it nor its SMS is kept.
+  const decided = new Map(
+    pins.flatMap(({ inputs }) =>
+      (inputs as { id: string; answer: { result: string } }[]).map(({ id, answer }) => [id, answer.result]),
+    ),
+  );
+  for (const change of pinChanges) {
+    const { state, answer, closedBy } = change;
+    const told = tales.get(`${change._id}:pin_outcome`) ?? 0;
+    const byCode = state === 'answered' || state === 'withdrawn';
+    claim(told === (byCode ? 1 : 0), `I6: what became of PIN ${change._id}, which is ${state}, was told ${told} times`);
+    claim(state !== 'confirmed', `I5: PIN ${change._id} was confirmed by ${closedBy}, and nothing came of it`);
+    const result = decided.get(change._id);
+    claim(
+      result === undefined || answer?.result === result,
+      `I5: PIN ${change._id} is ${result} in the wallet and ${state} here`,
+    );
+    claim(
+      answer?.result !== 'set' || result === 'set',
+      `I5: PIN ${change._id} was told as set, and the wallet does not know of it`,
+    );
+    claim(state === 'waits' || !(change['pin'] || change['old']), `F19: PIN ${change._id} is ${state} and still there`);
+  }
+  for (const sms of inbox)
+    claim(sms['outcome'] !== 'pin' || !sms['text'], `F19: the text of SMS ${sms._id} says a PIN and is still there`);
   const ended = new Set(
     payments.filter((payment) => payment['state'] !== 'awaiting_confirmation').map((payment) => `pay:${payment._id}`),
   );
@@ -147,6 +185,10 @@ async function quiet(town: Checked, timeoutMs: number): Promise<void> {
         .db('transactions')
         .collection('payments')
         .countDocuments({ 'untold.0': { $exists: true } });
+      left['pins'] = await town
+        .db('transactions')
+        .collection('pin_changes')
+        .countDocuments({ $or: [{ 'untold.0': { $exists: true } }, { state: 'confirmed' }] });
       left['outbox'] = await town
         .db('sms-gateway')
         .collection('outbox')

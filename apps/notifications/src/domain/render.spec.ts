@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Message, minorUnits, OpenRefusal, PaymentStatus, EndReason } from '#libs/contracts';
+import { EasyPin, Message, minorUnits, OpenRefusal, PaymentStatus, EndReason } from '#libs/contracts';
 import type { Currency, MessageOf, Msisdn, Ref, Sealed } from '#libs/contracts';
 import * as fc from 'fast-check';
 import { SegmentedMessage } from 'sms-segments-calculator';
@@ -104,6 +104,15 @@ describe('what people are told', () => {
         ref,
       },
     ],
+    ['Reply 493817 within 10 min to set your PIN. Not you? Ignore this.', { type: 'pin_code', code: sealed, minutes: 10 }],
+    [
+      'Your PIN was not changed: the old one is wrong. 1 try left, then it is locked for 24 h.',
+      { type: 'pin_outcome', outcome: { result: 'wrong', left: 1 } },
+    ],
+    [
+      'Your PIN was not changed: the old one was wrong too often, so it is locked for 5 h. Try again then.',
+      { type: 'pin_outcome', outcome: { result: 'locked', until: new Date(0) }, hours: 5 },
+    ],
   ])('is %j', (text, message) => expect(render(message)).toBe(text));
 
   it('does not say to the one who asked that the other has no money', () => {
@@ -156,6 +165,14 @@ const LONGEST: { [Type in Message['type']]: MessageOf<Type>[] } = {
       ),
     ),
   ),
+  pin_code: messages('pin_code', { code: sealed, minutes: 1440 }),
+  pin_outcome: [
+    ...EasyPin.options.map((why) => ({ result: 'too_easy', why }) as const),
+    ...[1, 2].map((left) => ({ result: 'wrong', left }) as const),
+    ...(['set', 'no_wallet', 'malformed', 'old_needed'] as const).map((result) => ({ result })),
+    ...(['being_set', 'withdrawn', 'replaced', 'expired'] as const).map((result) => ({ result })),
+    { result: 'locked' as const, until: new Date(0) },
+  ].flatMap((outcome) => messages('pin_outcome', { outcome, hours: 24 })),
   joined: messages('joined', { name: longName, balance: money }),
   already_joined: messages('already_joined', { name: longName, balance: money }),
   no_wallet: messages('no_wallet', {}),

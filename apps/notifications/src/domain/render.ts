@@ -71,6 +71,10 @@ export function renderText(message: Message, language: Language, currency: Curre
       const values = { amount: money(amount), fee: moneyIfAny(fee), balance: money(balance) };
       return texts.not_opened({ way, other: personWithNumber(other), reason, ...values });
     }
+    case 'pin_code':
+      return texts.pin_code({ code: openCode(message.code), minutes: message.minutes });
+    case 'pin_outcome':
+      return texts.pin_outcome({ outcome: message.outcome, hours: message.hours });
     case 'joined':
     case 'already_joined': {
       const name = harmless(message.name);

@@ -35,6 +35,45 @@ describe('the commands', () => {
     ['٤٩٣٨١٧', { type: 'code', code: '493817' }],
   ])('reads %j', (text, parsed) => expect(read(text)).toEqual(parsed));
 
+  it.each<[string, string, string | undefined]>([
+    ['PIN 8306', '8306', undefined],
+    ['pin: 83069274', '83069274', undefined],
+    ['PIN8306.', '8306', undefined],
+    ['  Pin   8306   9417 ', '9417', '8306'],
+    ['PIN ٨٣٠٦', '8306', undefined],
+  ])('reads the PIN in %j', (text, pin, old) => {
+    const parsed = read(text);
+    if (parsed.type !== 'pin') throw new Error(`read as ${parsed.type}`);
+    expect([parsed.pin.reveal(), parsed.old?.reveal()]).toEqual([pin, old]);
+    expect(JSON.stringify(parsed)).not.toMatch(/\d/);
+  });
+
+  it('asks back for anything else after PIN', () => {
+    expect(read('PIN')).toEqual(asksBack('nothing_given', 'pin'));
+    const others = [
+      '123',
+      '123456789',
+      '12a4',
+      '8306 please',
+      'is 8306',
+      '8306 9417 5027',
+      '8306-9417',
+      '8306 123',
+      'x',
+      '?',
+      '12 34',
+    ];
+    for (const other of others) expect([other, read(`PIN ${other}`)]).toEqual([other, asksBack('extra_words', 'pin')]);
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (words) => {
+        const parsed = read(`PIN ${words}`);
+        if (parsed.type === 'pin')
+          expect([parsed.pin, parsed.old ?? parsed.pin].every((each) => /^\d{4,8}$/.test(each.reveal()))).toBe(true);
+        else expect(parsed.type === 'not_understood' ? parsed.command : 'pin').toBe('pin');
+      }),
+    );
+  });
+
   it('reads a ref after NO and HIST, and says which one it does not know', () => {
     const ref = 123_456_789 as Ref;
     expect(read(`NO ${refText(ref).toLowerCase()} thanks`)).toEqual({ type: 'no', of: { by: 'ref', ref } });

@@ -1,5 +1,6 @@
 import { decimalsOf, parseAmount, refOf } from '#libs/contracts';
 import type { Currency, Language, MessageOf, MinorUnits, Msisdn, Ref } from '#libs/contracts';
+import { Secret } from '#libs/runtime';
 import { parsePhoneNumberFromString } from 'libphonenumber-js/max';
 import type { CountryCode, NumberType } from 'libphonenumber-js/max';
 import { ALL_CURRENCY_WORDS, RESERVED_WORDS, WORDS, wordsOfCurrency } from './words.ts';
@@ -28,6 +29,8 @@ export type Parsed =
   | { type: 'status'; ref: Ref }
   | { type: 'ref_unknown'; ref: string }
   | { type: 'menu' }
+  /** Sets a PIN, in the place of the old one if that is given. */
+  | { type: 'pin'; old?: Secret; pin: Secret }
   /** A command word was there, and something after it is wrong. */
   | { type: 'not_understood'; command: Command; why: Why }
   /** No command word. */
@@ -61,6 +64,8 @@ export function parse(text: string, reading: Reading): Parsed {
       return join(rest);
     case 'history':
       return history(rest);
+    case 'pin':
+      return pin(rest);
     case 'balance':
     case 'menu':
       return hasDigits(rest) ? notUnderstood(command, 'extra_words') : { type: command };
@@ -111,6 +116,14 @@ const asRef = (text: string) =>
     .replace(/[^a-z0-9]/gi, '')
     .toUpperCase()
     .slice(0, 7);
+
+/** `PIN 8306`, or the old one and the new one. Nothing else may stand there: a PIN is never guessed, nor what of a text is one. */
+function pin(rest: string): Parsed {
+  const [, first, second] = /^(\d{4,8})(?: (\d{4,8}))?$/.exec(bare(rest)) ?? [];
+  if (first === undefined) return notUnderstood('pin', rest === '' ? 'nothing_given' : 'extra_words');
+  if (second === undefined) return { type: 'pin', pin: new Secret(first) };
+  return { type: 'pin', old: new Secret(first), pin: new Secret(second) };
+}
 
 function join(rest: string): Parsed {
   const name = rest

@@ -23,6 +23,7 @@ export const WORDS: Record<Language, Words> = {
       balance: ['bal', 'balance'],
       history: ['hist', 'history'],
       menu: ['menu'],
+      pin: ['pin'],
     },
     fillers: ['to', 'from'],
     changers: [

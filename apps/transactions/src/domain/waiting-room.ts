@@ -1,6 +1,6 @@
 import type { SmsId } from '#libs/contracts';
 
-/** Things of each kind that may wait for a number at once. */
+/** Payments, and requests, that may wait for a number at once; of PINs the newest alone. */
 export const PLACES = 5;
 /** Of what waits no more, so many are known by their codes, the newest, for so long. */
 const OVER_MAX = 30;
@@ -34,9 +34,9 @@ export interface Derivation {
 
 /** A thing that waits for a code of a number, or did of late. */
 export interface Waiting extends Derivation {
-  /** What it is: unique among all that waits. A payment's or request's own id. */
+  /** What it is: unique among all that waits. The own id of a payment, a request or a change of a PIN. */
   id: string;
-  kind: 'pay' | 'request';
+  kind: 'pay' | 'request' | 'pin';
   /** When a code for it counts no more. */
   until: Date;
   /** It is known to wait no more: its place is free. */

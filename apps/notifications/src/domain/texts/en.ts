@@ -1,4 +1,4 @@
-import type { OpenRefusal, EndReason } from '#libs/contracts';
+import type { EasyPin, OpenRefusal, EndReason } from '#libs/contracts';
 import type { HistoryLine, OpenLine, Texts, Values } from './texts.ts';
 
 export const en: Texts = {
@@ -13,6 +13,9 @@ export const en: Texts = {
   not_paid: (v) => `Not paid: ${v.amount} to ${v.payee}. ${notPaid(v)} Ref ${v.ref}`,
   not_received: (v) => `Not received: ${v.amount} from ${v.payer}. ${NOT_RECEIVED[v.reason]} Ref ${v.ref}`,
   not_opened: (v) => NOT_OPENED[v.reason](v),
+
+  pin_code: (v) => `Reply ${v.code} within ${v.minutes} min to set your PIN. Not you? Ignore this.`,
+  pin_outcome: (v) => pinOutcome(v),
 
   joined: (v) =>
     `Welcome to smspay${v.name && `, ${v.name}`}! Balance ${v.balance}. To pay, send PAY, the amount and the number. All commands: MENU`,
@@ -107,6 +110,45 @@ const NOT_OPENED: Record<OpenRefusal, (values: Values['not_opened']) => string> 
       : `Not asked: too many requests wait for ${v.other} already. Try again when some are answered.`,
 };
 
+const CHANGE_PIN = 'To change it, send PIN, the old one and the new one.';
+
+function pinOutcome({ outcome, hours }: Values['pin_outcome']): string {
+  switch (outcome.result) {
+    case 'set':
+      return `Your PIN is set. Tell it to nobody, not even to us. ${CHANGE_PIN}`;
+    case 'no_wallet':
+      return 'Your PIN was not set: you have no wallet yet. To open one, send JOIN first. Then send your PIN again.';
+    case 'malformed':
+      return 'Your PIN was not set: it must have 4 to 8 digits. Send PIN and another one.';
+    case 'too_easy':
+      return `Your PIN was not set: ${EASY_PIN[outcome.why]}, so it is soon guessed. Send PIN and another one.`;
+    case 'old_needed':
+      return `Your PIN was not set: you have one already. ${CHANGE_PIN}`;
+    case 'wrong':
+      return `Your PIN was not changed: the old one is wrong. ${outcome.left} ${outcome.left === 1 ? 'try' : 'tries'} left, then it is locked for 24 h.`;
+    case 'locked':
+      return `Your PIN was not changed: the old one was wrong too often, so it is locked for ${hours} h. Try again then.`;
+    case 'being_set':
+      return 'Your PIN is being set. We tell you when it is done.';
+    case 'withdrawn':
+      return 'Your PIN was not set: you withdrew it.';
+    case 'replaced':
+      return 'Your PIN was not set: a newer one took its place. Reply the newest code.';
+    case 'expired':
+      return 'Your PIN was not set: the code did not come in time. Send PIN and your PIN again.';
+    default:
+      return outcome satisfies never;
+  }
+}
+
+const EASY_PIN: Record<EasyPin, string> = {
+  same_digit: 'all its digits are the same',
+  in_a_row: 'its digits are in a row',
+  repeated: 'it repeats itself',
+  year: 'it is a year',
+  common: 'many people choose it',
+};
+
 function historyLine({ direction, amount, other, ref }: HistoryLine): string {
   return [`${direction === 'in' ? '+' : '-'}${amount}`, other ?? 'smspay', ref].filter((part) => part !== undefined).join(' ');
 }
@@ -150,6 +192,8 @@ function notUnderstood({ command, why, currency }: Values['not_understood']): st
       return 'For your last payments, send HIST alone. For one of them, send HIST and its ref.';
     case 'balance':
       return 'For your balance, send BAL alone.';
+    case 'pin':
+      return 'To set a PIN, send PIN and 4 to 8 digits, nothing else. To change it, send PIN, the old one and the new one. Nothing was done.';
     case 'menu':
       return 'For all commands, send MENU alone.';
     default:

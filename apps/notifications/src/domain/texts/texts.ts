@@ -1,4 +1,4 @@
-import type { Message, MessageOf, OpenRefusal, PaymentStatus, EndReason } from '#libs/contracts';
+import type { Message, MessageOf, OpenRefusal, PinOutcome, PaymentStatus, EndReason } from '#libs/contracts';
 
 type Way = MessageOf<'not_opened'>['way'];
 type Role = MessageOf<'status'>['role'];
@@ -33,6 +33,8 @@ export interface Values {
   not_paid: { way: Way; payee: string; amount: string; reason: EndReason; ref: string };
   not_received: { payer: string; amount: string; reason: EndReason; ref: string };
   not_opened: { way: Way; other: string; amount: string; fee: string | undefined; balance: string; reason: OpenRefusal };
+  pin_code: { code: string; minutes: number };
+  pin_outcome: { outcome: PinOutcome; hours: number | undefined };
   joined: { name: string; balance: string };
   already_joined: { name: string; balance: string };
   no_wallet: object;
