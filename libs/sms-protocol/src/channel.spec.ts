@@ -214,7 +214,8 @@ async function live(seed: number): Promise<World> {
   }
   world.heal();
   world.events.length = 0;
-  // A phone that nothing reaches registers again after a day.
+  // A phone whose state nobody knows any more registers again after a day of asking.
+  world.balance();
   await world.pass(30 * HOUR);
   for (let i = 0; i < 3; i++) {
     world.balance();
