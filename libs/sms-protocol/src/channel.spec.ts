@@ -224,9 +224,9 @@ async function live(seed: number): Promise<World> {
   return world;
 }
 
-/** SEED and SEEDS replay what a failure names; without them as many as fit into 8 s, a thousand or so. */
+/** SEED and SEEDS replay what a failure names; without them as many as fit into 8 s, up to 1500. */
 const FROM = Number(process.env.SEED ?? 1);
-const SEEDS = Number(process.env.SEEDS ?? 2000);
+const SEEDS = Number(process.env.SEEDS ?? 1500);
 const SECONDS = process.env.SEEDS ? Infinity : 8;
 const LEAST = Math.min(SEEDS, 200);
 
