@@ -64,6 +64,18 @@ describe('a client', () => {
     expect(parties.session().sent).toMatchObject([{ type: 'balance', n: 1 + 128 }]);
   });
 
+  it('finds out that it is registered though each WELCOME was lost', async () => {
+    const parties = new Parties();
+    await parties.both(parties.register());
+    await parties.serve(parties.confirm());
+    const events = await parties.tick(2 * HOUR);
+    expect(events).toMatchObject([
+      { type: 'unanswered', command: 'confirm' },
+      { type: 'answer', command: 'balance' },
+    ]);
+    expect(parties.session().phase).toBe('active');
+  });
+
   it('sends again though somebody set its clock back', async () => {
     const parties = await new Parties().registered();
     const text = parties.pay();

@@ -547,7 +547,9 @@ function tickSession(p: Primitives, begin: Step, sid: Uint8Array, clock: Clock):
   const isProbed = session.silentSince !== undefined && !session.hasOfferedToRegister && clock.now >= (session.probeAt ?? 0);
   if (isProbed) session.probeAt = clock.now + PROBES_APART;
   const step = { state: withSession(begin.state, session), texts, events };
-  if (isProbed) return saySelf(p, step, session, { type: 'balance' }, clock);
+  // CONFIRM may have been taken and each WELCOME lost: then this is answered, and by a pending session it is not.
+  const isInDoubt = session.phase === 'acknowledged' && given.some(({ type }) => type === 'confirm');
+  if (isProbed || isInDoubt) return saySelf(p, step, session, { type: 'balance' }, clock);
   return isRekeyDue(session, clock) ? startRekey(p, step, session, clock) : step;
 }
 
