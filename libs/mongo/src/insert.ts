@@ -48,11 +48,6 @@ export class OtherIndexTaken extends Error {
   constructor(cause: unknown) {
     super('a unique index other than _id refused the insert', { cause });
   }
-
-  /** True if it is an index on this field that refused. */
-  isOf(field: string): boolean {
-    return this.cause instanceof Error && this.cause.message.includes(`index: ${field}_1 `);
-  }
 }
 
 // writeErrors need not carry a keyPattern: the index's name stands in the message.

@@ -215,7 +215,6 @@ function readOne<B>(shape: Shape, bytes: Uint8Array): B | undefined {
 
 // --- Client to server: 96 bytes, whose last six are the tail ---------------------------------------------------------------------------------
 
-export const CLIENT_BYTES = 96;
 const CLIENT_FIELDS = 90;
 
 /** The last six bytes of what a client says. `time`: its estimate of the server's time; 0: not known. */

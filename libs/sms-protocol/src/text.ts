@@ -52,10 +52,6 @@ export function fromBase62(text: string): Uint8Array | undefined {
 /** HELLO, HELLO-ACK, the client's messages (even, odd epoch), the server's. */
 export type Kind = 'H' | 'K' | 'C' | 'D' | 'S' | 'T';
 
-/** Bytes of an envelope of one segment, and of two. */
-export const SHORT = 118;
-export const LONG = 225;
-
 const ENVELOPE = /^(?:[HCDST][0-9A-Za-z]{159}|[KST][0-9A-Za-z]{303})$/;
 
 /** An envelope as it came: its kind and the bytes behind it, 118 or 225. */
