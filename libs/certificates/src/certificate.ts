@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { createHash, type KeyObject, type webcrypto, X509Certificate } from 'node:crypto';
+import { type KeyObject, type webcrypto, X509Certificate } from 'node:crypto';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
@@ -10,6 +10,8 @@ import {
   X509Certificate as Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
+import { serialOf as serialOfKeys, toHex } from '#libs/sms-protocol';
+import { node } from '#libs/sms-protocol/node';
 import { DAY_MS, dateOf, dayOf, type Days } from './days.ts';
 import { mustBeStrongAgreer, mustBeStrongSigner, newKey, pemOf, rawPublicKey, readKey } from './keys.ts';
 import { CertificateProblem } from './problem.ts';
@@ -48,11 +50,9 @@ export interface IssuedCertificate {
   dhKey: string;
 }
 
-/** SHA-256(signPub ‖ dhPub)[0..8) with the top two bits set to 01, so that it is positive and never short. Hex. */
+/** The serial number of these two keys, hex (docs/protocol.md, "3. Certificates and the trust list"). */
 export function serialOf(signPub: Uint8Array, dhPub: Uint8Array): string {
-  const serial = createHash('sha256').update(signPub).update(dhPub).digest().subarray(0, 8);
-  serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
-  return serial.toString('hex');
+  return toHex(serialOfKeys(node, signPub, dhPub));
 }
 
 /** A new root: it signs certificates of servers, and no other CA. */

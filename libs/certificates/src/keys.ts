@@ -35,7 +35,7 @@ export function rawPublicKey(key: KeyObject): Buffer {
 
 /**
  * Throws a `CertificateProblem` unless it is a canonical point of the prime-order subgroup: under any other, verifiers with and without
- * the cofactor can differ (protocol, "Primitives").
+ * the cofactor can differ (docs/protocol.md, "2. Primitives").
  */
 export function mustBeStrongSigner(signPub: Uint8Array): void {
   let point;

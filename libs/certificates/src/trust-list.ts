@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { addBytes, revokeBytes, toHex } from '#libs/sms-protocol';
 import { z } from 'zod';
 import { type ServerCertificate, serialOf } from './certificate.ts';
 import { LAST_DAY } from './days.ts';
@@ -43,7 +44,7 @@ export type TrustChange = ({ type: 'add' } & ServerCertificate) | { type: 'revok
 /** Signs a change as `version`. It must be signed once alone: whoever got another of this version will not ask for it. */
 export function signUpdate(change: TrustChange, version: number, rootKey: KeyObject): TrustUpdate {
   const signed = signedBytes(change, version);
-  const signature = { signed: signed.toString('hex'), rootSig: sign(null, signed, rootKey).toString('hex') };
+  const signature = { signed: toHex(signed), rootSig: sign(null, signed, rootKey).toString('hex') };
   if (change.type === 'revoke') return { type: 'revoke', version, serial: change.serial, ...signature };
   const { serial, signPub, dhPub, fromDay, toDay } = change;
   return { type: 'add', version, serial, signPub, dhPub, fromDay, toDay, ...signature };
@@ -51,7 +52,7 @@ export function signUpdate(change: TrustChange, version: number, rootKey: KeyObj
 
 /**
  * The list that all these updates make, in their order. Throws a `CertificateProblem` if one is missing or not signed by the root, breaks
- * the rule of serial numbers, or has a weak key (protocol, "Certificate rotation and revocation").
+ * the rule of serial numbers, or has a weak key (docs/protocol.md, "11. Certificate rotation and revocation").
  */
 export function trustListOf(root: Buffer, updates: readonly TrustUpdate[]): TrustList {
   mustBeStrongSigner(root);
@@ -60,7 +61,7 @@ export function trustListOf(root: Buffer, updates: readonly TrustUpdate[]): Trus
   const take = (update: TrustUpdate, version: number) => {
     if (update.version !== version) throw new CertificateProblem(`must be update ${version}`);
     const signed = signedBytes(update, version);
-    if (update.signed !== signed.toString('hex')) throw new CertificateProblem('"signed" is not what the rest says');
+    if (update.signed !== toHex(signed)) throw new CertificateProblem('"signed" is not what the rest says');
     if (!verify(null, signed, rootKey, Buffer.from(update.rootSig, 'hex')))
       throw new CertificateProblem('was not signed by this root');
     const { serial } = update;
@@ -91,26 +92,9 @@ export function trustListOf(root: Buffer, updates: readonly TrustUpdate[]): Trus
   return { version: updates.length, root: root.toString('hex'), certificates: [...certificates.values()] };
 }
 
-/**
- * `smspay/1 trust add` ‖ 00 ‖ version ‖ signPub ‖ dhPub ‖ fromDay ‖ toDay, or `smspay/1 trust revoke` ‖ 00 ‖ version ‖ serial; numbers
- * are u16, big-endian.
- */
-function signedBytes(change: TrustChange, version: number): Buffer {
-  const head = Buffer.from(`smspay/1 trust ${change.type}\0`);
-  if (change.type === 'revoke') return Buffer.concat([head, u16Bytes(version), Buffer.from(change.serial, 'hex')]);
+/** What the root signs of a change (docs/protocol.md, "11. Certificate rotation and revocation"). */
+function signedBytes(change: TrustChange, version: number): Uint8Array {
+  if (change.type === 'revoke') return revokeBytes({ version, serial: Buffer.from(change.serial, 'hex') });
   const { signPub, dhPub, fromDay, toDay } = change;
-  return Buffer.concat([
-    head,
-    u16Bytes(version),
-    Buffer.from(signPub, 'hex'),
-    Buffer.from(dhPub, 'hex'),
-    u16Bytes(fromDay),
-    u16Bytes(toDay),
-  ]);
-}
-
-function u16Bytes(number: number): Buffer {
-  const bytes = Buffer.alloc(2);
-  bytes.writeUInt16BE(number);
-  return bytes;
+  return addBytes({ version, signPub: Buffer.from(signPub, 'hex'), dhPub: Buffer.from(dhPub, 'hex'), fromDay, toDay });
 }

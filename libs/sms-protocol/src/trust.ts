@@ -73,9 +73,12 @@ export interface TrustRevoke {
   serial: Uint8Array;
 }
 
-const addBytes = (add: TrustAdd) =>
+/** The bytes under the root's signature of TRUST_ADD. */
+export const addBytes = (add: TrustAdd) =>
   concat(ascii('smspay/1 trust add'), u8(0), u16(add.version), add.signPub, add.dhPub, u16(add.fromDay), u16(add.toDay));
-const revokeBytes = (revoke: TrustRevoke) => concat(ascii('smspay/1 trust revoke'), u8(0), u16(revoke.version), revoke.serial);
+/** The bytes under the root's signature of TRUST_REVOKE. */
+export const revokeBytes = (revoke: TrustRevoke) =>
+  concat(ascii('smspay/1 trust revoke'), u8(0), u16(revoke.version), revoke.serial);
 
 /** The root's signature of TRUST_ADD. */
 export const signAdd = (p: Primitives, rootSecret: Uint8Array, add: TrustAdd) => p.ed25519.sign(rootSecret, addBytes(add));
