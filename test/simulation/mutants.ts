@@ -191,8 +191,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'rooms-without-a-version',
     bug: 'what waits for a code is read before it is written',
-    file: 'apps/transactions/src/codes.service',
-    changes: [['{ _id: number, version: before }', '{ _id: number }']],
+    file: 'libs/mongo/src/version',
+    changes: [['updateOne({ _id, version }, change)', 'updateOne({ _id }, change)']],
   },
   {
     name: 'places-freed-early',

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import type { Msisdn, Sealed, SmsId } from '#libs/contracts';
 import { assertWaited, DataKeys, type KeyRing, Host, log, masked, Metrics, Secret, Unavailable } from '#libs/runtime';
-import { isDuplicateKey } from '#libs/mongo';
+import { storeOver } from '#libs/mongo';
 import { Clock, SETTINGS } from '#libs/nest-service';
 import type { Model } from 'mongoose';
 import { codeOf, freeCodeN } from './domain/code.ts';
@@ -31,9 +31,9 @@ const TICKET_LOOK_MS = 100;
 const RACES_MAX = 20;
 const RACE_MS = 20;
 
-/** The room of a number as it was read; of version 0 while nothing is stored. */
+/** The room of a number, its id, as it was read; of version 0 while nothing is stored. */
 export interface ReadRoom extends WaitingRoom {
-  readonly number: Msisdn;
+  readonly _id: Msisdn;
   readonly version: number;
 }
 
@@ -59,9 +59,7 @@ export class CodesService {
   /** What waits for the codes of a number. */
   async roomOf(number: Msisdn): Promise<ReadRoom> {
     const stored = await this.rooms.findById(number).lean<WaitingRoomRecord>();
-    if (!stored) return { number, version: 0, things: [], tickets: [] };
-    const { version, things, tickets, guessedUntil } = stored;
-    return { number, version, things, tickets, ...(guessedUntil ? { guessedUntil } : {}) };
+    return stored ?? { _id: number, version: 0, things: [], tickets: [] };
   }
 
   /** True if `code` is that of a thing, or was before its codes were made longer. */
@@ -168,7 +166,7 @@ export class CodesService {
     });
     this.wrongTotal.inc();
     if (!isGuessed) return [];
-    log.warn({ msisdn: masked(room.number) }, 'codes are being guessed');
+    log.warn({ msisdn: masked(room._id) }, 'codes are being guessed');
     return changed.things.filter(({ over }) => !over);
   }
 
@@ -186,30 +184,15 @@ export class CodesService {
     for (let race = 0; race < RACES_MAX; race++) {
       const next = change(read);
       if (next === read) return read;
-      const { number, version } = read;
+      const { _id, version } = read;
       // From a place of its own: whoever still holds a room that the database removed meanwhile must not take the next one for it.
-      const changed = { ...next, number, version: version === 0 ? this.host.randomBytes(6).readUIntBE(0, 6) + 1 : version + 1 };
-      if (await this.store(version, changed)) return changed;
+      const nextVersion = version === 0 ? this.host.randomBytes(6).readUIntBE(0, 6) + 1 : version + 1;
+      const changed = { ...next, _id, version: nextVersion, emptyAt: emptyAt(next) } as WaitingRoomRecord;
+      if (await storeOver(this.rooms, version, changed)) return changed;
       await this.host.sleep(this.host.random() * RACE_MS * race);
-      read = await this.roomOf(number);
+      read = await this.roomOf(_id);
     }
     throw new Unavailable(`the codes of a number, raced for ${RACES_MAX} times,`);
-  }
-
-  /** False if another version than `before` was stored meanwhile. */
-  private async store(before: number, { number, ...room }: ReadRoom): Promise<boolean> {
-    const change = { ...room, emptyAt: emptyAt(room) };
-    if (before > 0) {
-      const { modifiedCount } = await this.rooms.updateOne({ _id: number, version: before }, { $set: change });
-      return modifiedCount === 1;
-    }
-    try {
-      await this.rooms.insertOne({ ...change, _id: number } as WaitingRoomRecord);
-      return true;
-    } catch (error) {
-      if (isDuplicateKey(error)) return false;
-      throw error;
-    }
   }
 
   /** Of what the code of a new thing is computed: by the first key, and so that nothing else in the room has the same. */

@@ -142,7 +142,7 @@ export class PaymentsService implements OnModuleInit {
   async withOlder(room: ReadRoom, at: Date): Promise<ReadRoom> {
     const since = new Date(Math.min(at.getTime(), this.clock.now().getTime()));
     const newest = await this.payments
-      .find({ 'payer.number': room.number, endsAt: { $gt: since } })
+      .find({ 'payer.number': room._id, endsAt: { $gt: since } })
       .sort({ endsAt: -1 })
       .limit(OLDER_MAX)
       .lean<StoredPayment[]>();

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectModel } from '@nestjs/mongoose';
 import { linkOf, type RequestOf, type ResponseOf, type Sealed, type SetPin, type SmsId, type WalletId } from '#libs/contracts';
-import { isDuplicateKey } from '#libs/mongo';
+import { storeOver } from '#libs/mongo';
 import { Clock, SETTINGS } from '#libs/nest-service';
 import { crashPoint, DataKeys, Host, log, type Secret, Unavailable } from '#libs/runtime';
 import type { Model } from 'mongoose';
@@ -57,7 +57,8 @@ export class PinsService {
       const { answer, next } = decided(read, inputId, proof, this.clock.now());
       if (answer.result === 'set') made ??= await this.hashes.make(chosen);
       crashPoint('wallet: before a PIN is stored');
-      if (await this.#store(read, { ...read, ...next, ...(answer.result === 'set' && made ? { hash: made } : {}) })) {
+      const change = { ...read, ...next, version: read.version + 1, ...(answer.result === 'set' && made ? { hash: made } : {}) };
+      if (await storeOver(this.pins, read.version, change as PinRecord)) {
         crashPoint('wallet: PIN stored');
         log.info({ walletId: link.walletId, smsId: inputId, result: answer.result }, 'PIN asked for');
         return answer;
@@ -75,28 +76,6 @@ export class PinsService {
   async #pinOf(walletId: WalletId): Promise<PinRecord> {
     const stored = await this.pins.findById(walletId).lean<PinRecord>();
     return stored ?? { _id: walletId, version: 0, wrong: 0, inputs: [] };
-  }
-
-  /** False if another version than the one that was read was stored meanwhile. */
-  async #store(
-    { _id, version }: PinRecord,
-    { lockedUntil, ...next }: Omit<PinRecord, 'lockedUntil'> & { lockedUntil?: Date | undefined },
-  ) {
-    const change = { ...next, version: version + 1, ...(lockedUntil ? { lockedUntil } : {}) };
-    if (version > 0) {
-      const { modifiedCount } = await this.pins.updateOne(
-        { _id, version },
-        { $set: change, ...(lockedUntil ? {} : { $unset: { lockedUntil: 1 } }) },
-      );
-      return modifiedCount === 1;
-    }
-    try {
-      await this.pins.insertOne(change);
-      return true;
-    } catch (error) {
-      if (isDuplicateKey(error)) return false;
-      throw error;
-    }
   }
 }
 
