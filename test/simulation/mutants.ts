@@ -123,7 +123,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'pin-kept',
     bug: 'a PIN stays where it waited when it has ended',
     file: 'apps/transactions/src/pins.service',
-    changes: [['(ended ? { pin: 1, old: 1 } : {})', '{}']],
+    changes: [['ended ? { pin: 1, old: 1 } : {}', '{}']],
   },
   // Driving.
   {
@@ -168,8 +168,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'untold-overwritten',
     bug: 'what is told next replaces what was not told yet',
-    file: 'apps/transactions/src/payments.service',
-    changes: [['[...new Set([...payment.untold, ...decision.untold])]', 'decision.untold']],
+    file: 'apps/transactions/src/untold',
+    changes: [['[...new Set([...read.untold, ...untold])]', 'untold']],
   },
   {
     name: 'told-at-the-first-try',

@@ -17,7 +17,7 @@ import {
 import { RpcClient } from '#libs/messaging';
 import { insertOrRead } from '#libs/mongo';
 import { Clock, SETTINGS } from '#libs/nest-service';
-import { claimOf, type FirstTry, Redrive } from '#libs/redrive';
+import { claimOf, Redrive } from '#libs/redrive';
 import { crashPoint, Host, Lifecycle, log, Metrics, traceparent, Unavailable } from '#libs/runtime';
 import type { Model } from 'mongoose';
 import { CodesService, type ReadRoom } from './codes.service.ts';
@@ -36,6 +36,7 @@ import { eventOf } from './domain/tales.ts';
 import type { Waiting } from './domain/waiting-room.ts';
 import { paymentOf, PaymentRecord, type ReadPayment, type StoredPayment } from './payment.schema.ts';
 import type { Settings } from './settings.ts';
+import { markTold, storeUntold } from './untold.ts';
 
 const RACES_MAX = 20;
 const LISTED_MAX = 5;
@@ -201,40 +202,22 @@ export class PaymentsService implements OnModuleInit {
         continue;
       }
 
-      const { _id, version } = payment;
       const open = isOpen(decision.payment);
       const change = {
-        ...decision.changes,
-        // What is untold already is still to be told.
-        untold: [...new Set([...payment.untold, ...decision.untold])],
-        version: version + 1,
-        // It goes on in the trace of the SMS that caused it.
-        traceparent: traceparent(),
-        tries: 0,
-        waits: 0,
+        changes: decision.changes,
+        untold: decision.untold,
+        gone: open ? {} : ({ asker: 1 } as const),
+        // The longer code comes behind the answer to the wrong one.
+        later: next.type === 'code_guessed',
       };
-      const before = payment;
-      let isStored = false;
-      const store = async (first: FirstTry) => {
-        const { modifiedCount } = await this.payments.updateOne(
-          { _id, version },
-          {
-            $set: { ...change, ...first },
-            $unset: { ...(open ? {} : { asker: 1 }), ...(first.claim ? {} : { claim: 1 }), failingSince: 1 },
-          },
-        );
-        crashPoint('transactions: change stored');
-        isStored = modifiedCount === 1;
-        return isStored ? ({ ...before, ...change, ...first } as StoredPayment) : undefined;
-      };
-      // The longer code comes behind the answer to the wrong one.
-      if (next.type === 'code_guessed') await store(this.redrive.later());
-      else await this.redrive.begin(store);
-      if (isStored) {
+      const stored = await storeUntold(this.payments, this.redrive, payment as StoredPayment, change, () =>
+        crashPoint('transactions: change stored'),
+      );
+      if (stored) {
         if (!open) this.count(decision.payment);
         return decision.payment;
       }
-      payment = paymentOf(await this.payments.findById(_id).orFail().lean<StoredPayment>()) as ReadPayment;
+      payment = paymentOf(await this.payments.findById(payment._id).orFail().lean<StoredPayment>()) as ReadPayment;
     }
     throw new Unavailable(`payment ${read.id}, raced for ${RACES_MAX} times,`);
   }
@@ -302,14 +285,7 @@ export class PaymentsService implements OnModuleInit {
     crashPoint('transactions: before telling');
     if (events.length > 0) await this.rpc.ask(Tell, { events });
     crashPoint('transactions: told, not yet marked');
-    const open = payment.state !== 'not_opened' && isOpen(payment);
-    await this.payments.updateOne(
-      { ...claimOf(stored), version: stored.version },
-      {
-        $set: { untold: [], version: stored.version + 1, tries: 0, waits: 0, ...(open ? { nextTryAt: payment.refuseAt } : {}) },
-        $unset: { claim: 1, failingSince: 1, ...(open ? {} : { nextTryAt: 1 }) },
-      },
-    );
+    await markTold(this.payments, stored, payment.state !== 'not_opened' && isOpen(payment) ? payment.refuseAt : undefined);
     crashPoint('transactions: marked told');
   }
 

@@ -4,7 +4,7 @@ import { type PaymentCommand, SetPin, type SmsId, Tell } from '#libs/contracts';
 import { RpcClient } from '#libs/messaging';
 import { insertOrRead } from '#libs/mongo';
 import { Clock, SETTINGS } from '#libs/nest-service';
-import { claimOf, type FirstTry, Redrive } from '#libs/redrive';
+import { Redrive } from '#libs/redrive';
 import { crashPoint, Host, Lifecycle, log, Metrics, traceparent, Unavailable } from '#libs/runtime';
 import type { Model } from 'mongoose';
 import { CodesService } from './codes.service.ts';
@@ -13,6 +13,7 @@ import { decideOnPin, needsPins, pinEventOf, type PinInput, type PinStanding } f
 import type { Waiting } from './domain/waiting-room.ts';
 import { PinChangeRecord, pinChangeOf, type ReadPinChange, type StoredPinChange } from './pin-change.schema.ts';
 import type { Settings } from './settings.ts';
+import { markTold, storeUntold } from './untold.ts';
 
 const RACES_MAX = 20;
 const MINUTE_MS = 60_000;
@@ -112,35 +113,18 @@ export class PinsService implements OnModuleInit {
     for (let race = 0; race < RACES_MAX; race++) {
       const decision = decideOnPin(change, input);
       if (!decision) return change;
-      const { _id, version } = change;
-      const next = {
-        ...decision.changes,
-        untold: [...new Set([...change.untold, ...decision.untold])],
-        version: version + 1,
-        traceparent: traceparent(),
-        tries: 0,
-        waits: 0,
+      const ended = !needsPins({ ...change, ...decision.changes } as PinStanding);
+      const moved = {
+        ...decision,
+        gone: ended ? ({ pin: 1, old: 1 } as const) : {},
+        // The longer code comes behind the answer to the wrong one.
+        later: input.type === 'code_guessed',
       };
-      const ended = !needsPins({ ...change, ...next } as PinStanding);
-      let stored: StoredPinChange | undefined;
-      const before = change;
-      const store = async (first: FirstTry) => {
-        const { modifiedCount } = await this.changes.updateOne(
-          { _id, version },
-          {
-            $set: { ...next, ...first },
-            $unset: { ...(ended ? { pin: 1, old: 1 } : {}), ...(first.claim ? {} : { claim: 1 }), failingSince: 1 },
-          },
-        );
-        crashPoint('transactions: PIN change moved on');
-        if (modifiedCount === 1) stored = { ...before, ...next, ...first } as StoredPinChange;
-        return stored;
-      };
-      // The longer code comes behind the answer to the wrong one.
-      if (input.type === 'code_guessed') await store(this.redrive.later());
-      else await this.redrive.begin(store);
+      const stored = await storeUntold(this.changes, this.redrive, change as StoredPinChange, moved, () =>
+        crashPoint('transactions: PIN change moved on'),
+      );
       if (stored) return pinChangeOf(stored);
-      change = pinChangeOf(await this.changes.findById(_id).orFail().lean<StoredPinChange>());
+      change = pinChangeOf(await this.changes.findById(change._id).orFail().lean<StoredPinChange>());
     }
     throw new Unavailable(`the change of a PIN, raced for ${RACES_MAX} times,`);
   }
@@ -176,13 +160,6 @@ export class PinsService implements OnModuleInit {
     const events = stored.untold.flatMap((tale) => pinEventOf(change, tale, told, seal) ?? []);
     if (events.length > 0) await this.rpc.ask(Tell, { events });
     crashPoint('transactions: told of a PIN, not yet marked');
-    const waits = change.state === 'waits';
-    await this.changes.updateOne(
-      { ...claimOf(stored), version: stored.version },
-      {
-        $set: { untold: [], version: stored.version + 1, tries: 0, waits: 0, ...(waits ? { nextTryAt: change.expiresAt } : {}) },
-        $unset: { claim: 1, failingSince: 1, ...(waits ? {} : { nextTryAt: 1 }) },
-      },
-    );
+    await markTold(this.changes, stored, change.state === 'waits' ? change.expiresAt : undefined);
   }
 }
